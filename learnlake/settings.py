@@ -1,0 +1,161 @@
+"""Every setting of Learnlake, each with its default and its meaning.
+
+Read from `LEARNLAKE_*` environment variables first, then from `learnlake.toml` in the current folder (or the file that
+`LEARNLAKE_CONFIG` names), then the defaults below. `learnlake settings` prints them all. Thresholds that a teacher feels
+are here too, each with its reason (DESIGN decision 8).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from learnlake.errors import SettingsError
+from learnlake.home import Home
+
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+}
+"""Telemetry of every package is off unless the operator has set the variable himself."""
+
+
+class Settings(BaseSettings):
+    """All settings. Field names are the environment variables' names without `LEARNLAKE_`, in lower case."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNLAKE_", extra="forbid", frozen=True)
+
+    # Where state lives
+    home_dir: Path = Field(Path("var"), alias="LEARNLAKE_HOME", description="Folder of all state. Deleting it is a clean start.")
+    data_dir: Path | None = Field(None, description="Folder with the public data sets (OULAD, ASSISTments, MOOC statements), if you have them.")
+
+    # Addresses
+    host: str = Field("127.0.0.1", description="Address that the services listen on.")
+    lrs_port: int = Field(8080, description="Port of the Learning Record Store.")
+    api_port: int = Field(8081, description="Port of the HTTP API.")
+    dagster_port: int = Field(3000, description="Port of Dagster's web page.")
+    dashboards_port: int = Field(8501, description="Port of the dashboards.")
+
+    # Logging
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = Field("text", description="text for people, json for a log collector.")
+
+    # Store and lake
+    database_url: str | None = Field(None, description="Statement store: sqlite:///PATH or postgresql://...; by default lrs.db in the home folder.")
+    commit_max_statements: int = Field(500, description="Most statements in one group commit; bounds a commit's latency.")
+    queue_max_statements: int = Field(10_000, description="Statements waiting for a commit before the LRS answers 503.")
+    body_max_bytes: int = Field(16 * 1024 * 1024, description="Largest request body; above it the LRS answers 413.")
+    seal_interval_seconds: float = Field(2.0, description="How often committed statements are sealed into the lake.")
+    seal_max_statements: int = Field(50_000, description="Most statements in one sealed file; bounds the sealer's memory.")
+
+    # Pipeline
+    sensor_interval_seconds: int = Field(5, description="How often the sensor looks for newly sealed statements.")
+    duckdb_memory_limit: str = Field("4GB", description="Memory that DuckDB may use in a pipeline run.")
+    duckdb_threads: int = Field(2, description="Threads that DuckDB may use in a pipeline run.")
+    snapshots_kept: int = Field(3, description="Published snapshots kept, besides those in use.")
+
+    # Definitions (DESIGN decision 8): each threshold is named once, with its reason
+    today: dt.date | None = Field(None, description="The day that counts as today, for demonstrations and tests; empty: the real one.")
+    mastery_threshold: float = Field(0.95, description="Mastered from this probability on: the value of Corbett and Anderson (1995), strict enough that few relearn.")
+    inactive_days: int = Field(7, description="Inactive after this many days without any activity: one missed school week.")
+    chronic_absence_rate: float = Field(0.10, description="Chronically absent from this share of missed days on: the usual definition of education departments.")
+    chronic_absence_min_days: int = Field(20, description="Recorded days before chronic absence is judged; fewer say too little.")
+    session_gap_minutes: int = Field(30, description="A pause longer than this starts a new learning session: the web-analytics convention.")
+    at_risk_share: float = Field(0.20, description="Share of a class that is listed as at risk: as many as a school can usually help.")
+    small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
+
+    # Dashboards
+    session_hours: int = Field(12, description="A log-in ends after this many hours.")
+    sql_memory_limit: str = Field("1GB", description="Memory that one analyst's query may use.")
+    sql_timeout_seconds: int = Field(30, description="Seconds that one analyst's query may take.")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return level
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+        return init_settings, env_settings, toml
+
+    @property
+    def home(self) -> Home:
+        """The home folder's layout."""
+        return Home(self.home_dir.expanduser().resolve())
+
+    @property
+    def lrs_url(self) -> str:
+        """Base address of the xAPI endpoint, without a trailing slash."""
+        return f"http://{self.host}:{self.lrs_port}/xapi"
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get("LEARNLAKE_CONFIG", "learnlake.toml"))
+
+
+@functools.lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once. Tests that change the environment call `get_settings.cache_clear()`."""
+    for name, value in TELEMETRY_OFF.items():
+        os.environ.setdefault(name, value)
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"The settings cannot be read: {problems}",
+            where=f"LEARNLAKE_* in the environment or {_config_file()}",
+            mend="run `learnlake settings` in a clean environment to see every setting and its default",
+        ) from error
+
+
+def describe_settings(settings: Settings) -> list[dict[str, Any]]:
+    """One row per setting: variable, value, default, meaning. Secrets in a database URL are masked."""
+    rows: list[dict[str, Any]] = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if name == "database_url" and value:
+            value = _mask_password(str(value))
+        rows.append(
+            {
+                "variable": field.alias or f"LEARNLAKE_{name.upper()}",
+                "value": value,
+                "default": field.default,
+                "meaning": field.description,
+            }
+        )
+    return rows
+
+
+def _mask_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if not at:
+        return url
+    return f"{scheme}{separator}{credentials.partition(':')[0]}:***@{place}"
