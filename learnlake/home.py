@@ -84,8 +84,15 @@ class Home:
     def create(self) -> Home:
         """Make the folders that are missing."""
         for folder in (
-            self.path, self.lake_statements.parent, self.lake_people, self.lake_catalogue, self.snapshots,
-            self.mlflow, self.dagster, self.logs, self.run,
+            self.path,
+            self.lake_statements.parent,
+            self.lake_people,
+            self.lake_catalogue,
+            self.snapshots,
+            self.mlflow,
+            self.dagster,
+            self.logs,
+            self.run,
         ):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)

@@ -41,8 +41,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LEARNLAKE_", extra="forbid", frozen=True)
 
     # Where state lives
-    home_dir: Path = Field(Path("var"), alias="LEARNLAKE_HOME", description="Folder of all state. Deleting it is a clean start.")
-    data_dir: Path | None = Field(None, description="Folder with the public data sets (OULAD, ASSISTments, MOOC statements), if you have them.")
+    home_dir: Path = Field(
+        Path("var"), alias="LEARNLAKE_HOME", description="Folder of all state. Deleting it is a clean start."
+    )
+    data_dir: Path | None = Field(
+        None,
+        description="Folder with the public data sets (OULAD, ASSISTments, MOOC statements), if you have them.",
+    )
 
     # Addresses
     host: str = Field("127.0.0.1", description="Address that the services listen on.")
@@ -56,27 +61,59 @@ class Settings(BaseSettings):
     log_format: str = Field("text", description="text for people, json for a log collector.")
 
     # Store and lake
-    database_url: str | None = Field(None, description="Statement store: sqlite:///PATH or postgresql://...; by default lrs.db in the home folder.")
-    commit_max_statements: int = Field(500, description="Most statements in one group commit; bounds a commit's latency.")
-    queue_max_statements: int = Field(10_000, description="Statements waiting for a commit before the LRS answers 503.")
-    body_max_bytes: int = Field(16 * 1024 * 1024, description="Largest request body; above it the LRS answers 413.")
-    seal_interval_seconds: float = Field(2.0, description="How often committed statements are sealed into the lake.")
-    seal_max_statements: int = Field(50_000, description="Most statements in one sealed file; bounds the sealer's memory.")
+    database_url: str | None = Field(
+        None,
+        description="Statement store: sqlite:///PATH or postgresql://...; by default lrs.db in the home folder.",
+    )
+    commit_max_statements: int = Field(
+        500, description="Most statements in one group commit; bounds a commit's latency."
+    )
+    queue_max_statements: int = Field(
+        10_000, description="Statements waiting for a commit before the LRS answers 503."
+    )
+    body_max_bytes: int = Field(
+        16 * 1024 * 1024, description="Largest request body; above it the LRS answers 413."
+    )
+    seal_interval_seconds: float = Field(
+        2.0, description="How often committed statements are sealed into the lake."
+    )
+    seal_max_statements: int = Field(
+        50_000, description="Most statements in one sealed file; bounds the sealer's memory."
+    )
 
     # Pipeline
-    sensor_interval_seconds: int = Field(5, description="How often the sensor looks for newly sealed statements.")
+    sensor_interval_seconds: int = Field(
+        5, description="How often the sensor looks for newly sealed statements."
+    )
     duckdb_memory_limit: str = Field("4GB", description="Memory that DuckDB may use in a pipeline run.")
     duckdb_threads: int = Field(2, description="Threads that DuckDB may use in a pipeline run.")
     snapshots_kept: int = Field(3, description="Published snapshots kept, besides those in use.")
 
     # Definitions (DESIGN decision 8): each threshold is named once, with its reason
-    today: dt.date | None = Field(None, description="The day that counts as today, for demonstrations and tests; empty: the real one.")
-    mastery_threshold: float = Field(0.95, description="Mastered from this probability on: the value of Corbett and Anderson (1995), strict enough that few relearn.")
-    inactive_days: int = Field(7, description="Inactive after this many days without any activity: one missed school week.")
-    chronic_absence_rate: float = Field(0.10, description="Chronically absent from this share of missed days on: the usual definition of education departments.")
-    chronic_absence_min_days: int = Field(20, description="Recorded days before chronic absence is judged; fewer say too little.")
-    session_gap_minutes: int = Field(30, description="A pause longer than this starts a new learning session: the web-analytics convention.")
-    at_risk_share: float = Field(0.20, description="Share of a class that is listed as at risk: as many as a school can usually help.")
+    today: dt.date | None = Field(
+        None, description="The day that counts as today, for demonstrations and tests; empty: the real one."
+    )
+    mastery_threshold: float = Field(
+        0.95,
+        description="Mastered from this probability on: the value of Corbett and Anderson (1995), strict enough that few relearn.",
+    )
+    inactive_days: int = Field(
+        7, description="Inactive after this many days without any activity: one missed school week."
+    )
+    chronic_absence_rate: float = Field(
+        0.10,
+        description="Chronically absent from this share of missed days on: the usual definition of education departments.",
+    )
+    chronic_absence_min_days: int = Field(
+        20, description="Recorded days before chronic absence is judged; fewer say too little."
+    )
+    session_gap_minutes: int = Field(
+        30,
+        description="A pause longer than this starts a new learning session: the web-analytics convention.",
+    )
+    at_risk_share: float = Field(
+        0.20, description="Share of a class that is listed as at risk: as many as a school can usually help."
+    )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
 
     # Dashboards
