@@ -47,7 +47,7 @@ def identifier_of(actor: Mapping[str, Any]) -> Identifier | None:
     for kind in ("mbox", "mbox_sha1sum", "openid"):
         value = actor.get(kind)
         if value:
-            return Identifier(kind, value)  # type: ignore[arg-type]
+            return Identifier(kind, value)
     return None
 
 
