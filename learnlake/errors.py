@@ -7,6 +7,7 @@ LearnlakeError
 ├── AccessError        the policy says no
 ├── BusyError          another process holds what is needed (home folder, working file, port)
 ├── StoreError         the statement store cannot do what it is asked
+├── DeliveryError      statements could not be delivered to an LRS
 ├── PipelineError      a pipeline stage failed; the last published snapshot stands
 │   └── ContractError  a blocking contract check failed; names the check, the rows and the mend
 └── ModelError         a model cannot be trained, loaded or scored
@@ -59,6 +60,10 @@ class BusyError(LearnlakeError):
 
 class StoreError(LearnlakeError):
     """The statement store cannot do what it is asked."""
+
+
+class DeliveryError(LearnlakeError):
+    """Statements could not be delivered to an LRS; sending again stores nothing twice."""
 
 
 class PipelineError(LearnlakeError):
