@@ -12,6 +12,8 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from learnlake.home import Home
+
 IdentifierKind = Literal["mbox", "mbox_sha1sum", "openid", "account", "sis_id", "lti_sub"]
 
 KEY_LENGTH = 32
@@ -49,6 +51,11 @@ def identifier_of(actor: Mapping[str, Any]) -> Identifier | None:
         if value:
             return Identifier(kind, value)
     return None
+
+
+def identity_secret(home: Home) -> bytes:
+    """The key of every `identifier_key` of this home. `lrs` and `people` must use this one, or nothing joins."""
+    return home.secret("identity")
 
 
 def identifier_key(secret: bytes, tenant: str, identifier: Identifier) -> str:
