@@ -1,0 +1,121 @@
+"""A snapshot is published whole or not at all, holds marts only, and a reader never meets an error or a mixture."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from learnlake.errors import PipelineError
+from learnlake.settings import Settings
+from tests.scale import scaled
+from tests.warehouse.fixtures import publish_rows
+from warehouse import snapshot
+
+
+def rows(number: int, tenants: tuple[str, ...] = ("one", "two")) -> dict[str, list[dict[str, object]]]:
+    return {
+        "dim_person": [{"tenant": t, "person_key": f"p_{t}", "number": number} for t in tenants],
+        "msr_class_week": [{"tenant": t, "section_key": "s", "number": number} for t in tenants],
+    }
+
+
+def test_each_tenant_has_a_file_of_its_own_with_marts_only(settings: Settings) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table dim_person as select 'a/b' as tenant, 'p_1' as person_key union select 'c', 'p_2'"
+        )
+        connection.execute("create table stg_raw as select 'c' as tenant, '{\"name\": \"Ada\"}' as raw")
+        connection.execute(
+            "create schema people; create table people.dim_names as select 'c' as tenant, 'Ada' as name"
+        )
+        build = publish_rows(settings.home, rows(0))
+        built = snapshot.read_build(build)
+        folder = snapshot.publish(settings.home, connection, built_again(built), kept=3)
+    assert snapshot.current(settings.home) == folder
+    assert sorted(p.name for p in folder.glob("*.duckdb")) == ["a%2Fb.duckdb", "c.duckdb"]
+    with duckdb.connect(str(snapshot.tenant_file(folder, "c")), read_only=True) as reader:
+        assert reader.execute(
+            "select table_schema, table_name from information_schema.tables"
+        ).fetchall() == [("main", "dim_person")]
+        assert reader.execute("select person_key from dim_person").fetchall() == [("p_2",)]
+    assert b"Ada" not in b"".join(p.read_bytes() for p in folder.iterdir())
+
+
+def built_again(build: snapshot.Build) -> snapshot.Build:
+    return dataclasses.replace(build, build_id=snapshot.new_build_id())
+
+
+def test_a_failing_publish_leaves_the_one_before(settings: Settings) -> None:
+    first = publish_rows(settings.home, rows(1))
+    with pytest.raises(duckdb.Error):
+        publish_rows(
+            settings.home, {"dim_person": [{"tenant": "one"}], "fct_outcome": [{"person_key": "no tenant"}]}
+        )
+    assert snapshot.current(settings.home) == first
+    assert [p.name for p in settings.home.snapshots.iterdir()] == [first.name]
+
+
+def test_before_the_first_publish_the_reader_is_told_so(settings: Settings) -> None:
+    assert snapshot.current(settings.home) is None
+    with pytest.raises(PipelineError, match="Nothing has been published"):
+        snapshot.hold(settings.home)
+
+
+def test_three_builds_stay_and_those_in_use(settings: Settings) -> None:
+    oldest = publish_rows(settings.home, rows(0))
+    with snapshot.holding(settings.home) as held:
+        assert held.folder == oldest
+        for number in range(1, 6):
+            publish_rows(settings.home, rows(number))
+        assert oldest.exists()
+        assert len(list(settings.home.snapshots.iterdir())) == 4
+    publish_rows(settings.home, rows(6))
+    assert not oldest.exists()
+    assert len(list(settings.home.snapshots.iterdir())) == 3
+
+
+READER = """
+    import sys
+    from pathlib import Path
+    import duckdb
+    from learnlake.home import Home
+    from warehouse import snapshot
+
+    home, seen = Home(Path(sys.argv[1])), set()
+    print("ready", flush=True)
+    while max(seen, default=0) < int(sys.argv[2]):
+        with snapshot.holding(home) as held:
+            found = set()
+            for tenant in ("one", "two"):
+                with duckdb.connect(str(snapshot.tenant_file(held.folder, tenant)), read_only=True) as reader:
+                    for mart in ("dim_person", "msr_class_week"):
+                        found.add(reader.execute(f"select number from {mart}").fetchone()[0])
+            assert found == {int(held.build.run_id)}, f"a mixture: {found}"
+            assert min(found) >= max(seen, default=0), "went back"
+            seen |= found
+    print(len(seen), flush=True)
+"""
+
+
+def test_a_reader_during_many_publishes_sees_no_error_and_no_mixture(settings: Settings) -> None:
+    publishes = scaled(50, 200)
+    publish_rows(settings.home, rows(1), run_id="1")
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", textwrap.dedent(READER), str(settings.home.path), str(publishes)]
+    reader = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        for number in range(2, publishes + 1):
+            publish_rows(settings.home, rows(number), run_id=str(number))
+        out, err = reader.communicate(timeout=60)
+    finally:
+        reader.kill()
+    assert reader.returncode == 0, err
+    assert int(out) > 1, "the reader saw only one build"
