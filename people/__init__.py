@@ -1,0 +1,1 @@
+"""Who is who, who teaches, guards and leads whom, and therefore who may see which rows. Imports only `learnlake`."""

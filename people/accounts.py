@@ -1,0 +1,285 @@
+"""Local accounts: made, disabled, passwords checked (argon2id) with lock-out and back-off. Sessions are `people.sessions`'."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+import argon2
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from learnlake import audit
+from learnlake.errors import AccessError, InputError
+from people import roles
+from people.db import bump_revision, check_tenant, now, reading, settings_of, writing
+from people.tables import ADMINISTRATOR, account, login_failure, login_session, person
+
+PASSWORD_MIN_LENGTH = 10
+FREE_FAILURES = 5
+"""Wrong passwords in a row before a log-in is locked."""
+FIRST_LOCK_SECONDS = 30
+"""The first lock; each further wrong password doubles it, up to LONGEST_LOCK_SECONDS."""
+LONGEST_LOCK_SECONDS = 3600
+FAILURES_FORGOTTEN = dt.timedelta(days=1)
+
+_WRONG = "Log-in or password is not right"
+_hasher = argon2.PasswordHasher()  # argon2id, RFC 9106's low-memory profile
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """One account. Its password never leaves this module."""
+
+    account_id: int
+    tenant: str
+    login: str
+    person_key: str | None
+    is_disabled: bool
+
+
+def create(
+    engine: Engine,
+    *,
+    tenant: str,
+    login: str,
+    password: str,
+    role_names: Sequence[str] = (),
+    person_key: str | None = None,
+    school_key: str | None = None,
+    given_name: str | None = None,
+    family_name: str | None = None,
+) -> Account:
+    """A new account that holds `role_names` beside the roles of its person.
+
+    A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
+    """
+    check_tenant(tenant)
+    _check_login(login)
+    _check_password(password)
+    for role in role_names:
+        roles.check_role(role)
+    password_hash = _hasher.hash(password)
+    with writing(engine) as connection:
+        if connection.execute(select(account.c.login).where(account.c.login == login)).first():
+            raise InputError(f"The log-in {login!r} is taken", mend="choose another one")
+        if person_key:
+            _check_person(connection, tenant, person_key)
+        elif roles.NEEDS_PERSON.intersection(role_names):
+            person_key = _make_person(connection, tenant, role_names, school_key, given_name, family_name)
+        inserted = connection.execute(
+            insert(account).values(
+                tenant=tenant,
+                login=login,
+                password_hash=password_hash,
+                person_key=person_key,
+                is_disabled=False,
+                created_at=now(),
+            )
+        )
+        account_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+        for role in role_names:
+            roles.grant_role(
+                connection,
+                tenant=tenant,
+                role=role,
+                person_key=person_key,
+                account_id=account_id,
+                school_key=school_key if role in roles.NEEDS_SCHOOL else None,
+            )
+    return Account(account_id, tenant, login, person_key, False)
+
+
+def find(engine: Engine, login: str) -> Account | None:
+    """The account of `login`, disabled or not."""
+    with reading(engine) as connection:
+        row = connection.execute(select(account).where(account.c.login == login)).first()
+    return _account(row) if row else None
+
+
+def get(engine: Engine, login: str) -> Account:
+    """The account of `login`; InputError without one."""
+    known = find(engine, login)
+    if known is None:
+        raise InputError(f"There is no account {login!r}", mend="`learnlake user list` shows all")
+    return known
+
+
+def list_accounts(engine: Engine, *, tenant: str | None = None) -> list[Account]:
+    """All accounts, of one tenant or of all, by log-in."""
+    query = select(account).order_by(account.c.login)
+    if tenant is not None:
+        query = query.where(account.c.tenant == tenant)
+    with reading(engine) as connection:
+        return [_account(row) for row in connection.execute(query)]
+
+
+def disable(engine: Engine, login: str, *, is_disabled: bool = True) -> None:
+    """Shut the account and end its sessions at once; or open it again."""
+    known = get(engine, login)
+    with writing(engine) as connection:
+        connection.execute(
+            update(account).where(account.c.account_id == known.account_id).values(is_disabled=is_disabled)
+        )
+        if is_disabled:
+            end_sessions(connection, known.account_id)
+    _audit(engine, known, "disable-account" if is_disabled else "enable-account")
+
+
+def reset_password(engine: Engine, login: str, password: str) -> None:
+    """Set a new password, end all sessions and lift a lock-out."""
+    known = get(engine, login)
+    _check_password(password)
+    password_hash = _hasher.hash(password)
+    with writing(engine) as connection:
+        connection.execute(
+            update(account)
+            .where(account.c.account_id == known.account_id)
+            .values(password_hash=password_hash)
+        )
+        connection.execute(delete(login_failure).where(login_failure.c.login_hash == _login_hash(login)))
+        end_sessions(connection, known.account_id)
+    _audit(engine, known, "reset-password")
+
+
+def verify(engine: Engine, login: str, password: str) -> Account:
+    """The account whose password this is. AccessError otherwise, alike and as slowly for a log-in that doesn't exist.
+
+    Each try is counted before the password is looked at, so that many at once are counted too.
+    """
+    _count_try(engine, login)
+    with reading(engine) as connection:
+        row = connection.execute(select(account).where(account.c.login == login)).first()
+    try:
+        _hasher.verify(row.password_hash if row else _hash_of_nobody(), password)
+    except argon2.exceptions.VerificationError:
+        raise AccessError(_WRONG) from None
+    if row is None or row.is_disabled:
+        raise AccessError(_WRONG)
+    with writing(engine) as connection:
+        connection.execute(delete(login_failure).where(login_failure.c.login_hash == _login_hash(login)))
+        if _hasher.check_needs_rehash(row.password_hash):
+            connection.execute(
+                update(account)
+                .where(account.c.account_id == row.account_id)
+                .values(password_hash=_hasher.hash(password))
+            )
+    return _account(row)
+
+
+def new_password() -> str:
+    """A random password of 96 bits."""
+    return secrets.token_urlsafe(12)
+
+
+def end_sessions(connection: Connection, account_id: int) -> int:
+    """Revoke all open sessions of an account; answers how many."""
+    live = login_session.c
+    done = connection.execute(
+        update(login_session)
+        .where(live.account_id == account_id, live.revoked_at.is_(None), live.expires_at > now())
+        .values(revoked_at=now())
+    )
+    return int(done.rowcount)
+
+
+def _count_try(engine: Engine, login: str) -> None:
+    """Count one try; AccessError while the log-in is locked."""
+    at, failed = now(), login_failure.c
+    with writing(engine) as connection:
+        connection.execute(delete(login_failure).where(failed.last_at < at - FAILURES_FORGOTTEN))
+        row = connection.execute(
+            select(failed.failure_count, failed.locked_until).where(failed.login_hash == _login_hash(login))
+        ).first()
+        if row and row.locked_until and row.locked_until > at:
+            wait = int((row.locked_until - at).total_seconds()) + 1
+            raise AccessError("Too many wrong passwords", mend=f"wait {wait} s, then try again")
+        count = row.failure_count + 1 if row else 1
+        values = {"failure_count": count, "last_at": at, "locked_until": _lock(count, at)}
+        if row:
+            connection.execute(
+                update(login_failure).where(failed.login_hash == _login_hash(login)).values(**values)
+            )
+        else:
+            connection.execute(insert(login_failure).values(login_hash=_login_hash(login), **values))
+
+
+def _lock(count: int, at: dt.datetime) -> dt.datetime | None:
+    if count < FREE_FAILURES:
+        return None
+    seconds = FIRST_LOCK_SECONDS * 2 ** min(count - FREE_FAILURES, 16)
+    return at + dt.timedelta(seconds=min(seconds, LONGEST_LOCK_SECONDS))
+
+
+@functools.cache
+def _hash_of_nobody() -> str:
+    return _hasher.hash(secrets.token_hex(16))
+
+
+def _login_hash(login: str) -> str:
+    return hashlib.sha256(login.encode()).hexdigest()
+
+
+def _account(row) -> Account:
+    return Account(row.account_id, row.tenant, row.login, row.person_key, row.is_disabled)
+
+
+def _check_login(login: str) -> None:
+    if not login or login != login.strip() or len(login) > 254 or any(ord(sign) < 32 for sign in login):
+        raise InputError(
+            f"{login!r} cannot be a log-in", mend="use 1 to 254 characters without blanks around them"
+        )
+
+
+def _check_password(password: str) -> None:
+    if len(password) < PASSWORD_MIN_LENGTH:
+        raise InputError(
+            f"The password is shorter than {PASSWORD_MIN_LENGTH} characters", mend="use a longer one"
+        )
+
+
+def _check_person(connection: Connection, tenant: str, person_key: str) -> None:
+    known = select(person.c.person_key).where(person.c.tenant == tenant, person.c.person_key == person_key)
+    if not connection.execute(known).first():
+        raise InputError(f"There is no person {person_key!r} in tenant {tenant!r}")
+
+
+def _make_person(
+    connection: Connection,
+    tenant: str,
+    role_names: Sequence[str],
+    school_key: str | None,
+    given_name: str | None,
+    family_name: str | None,
+) -> str:
+    key = new_person_key()
+    connection.execute(
+        insert(person).values(
+            tenant=tenant,
+            person_key=key,
+            source=ADMINISTRATOR,
+            kind="rostered",
+            role=next(role for role in role_names if role in roles.NEEDS_PERSON),
+            school_key=school_key,
+            given_name=given_name,
+            family_name=family_name,
+            is_generated=False,
+            is_active=True,
+        )
+    )
+    bump_revision(connection)
+    return key
+
+
+def new_person_key() -> str:
+    """A key for one more person: given once and kept."""
+    return f"p_{secrets.token_hex(12)}"
+
+
+def _audit(engine: Engine, known: Account, action: str) -> None:
+    resource = known.person_key or f"account:{known.account_id}"
+    entry = audit.AuditEntry(known.tenant, "operator", action, resource, "people")
+    audit.append(settings_of(engine).home.audit_db, entry)

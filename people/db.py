@@ -1,0 +1,154 @@
+"""Opening people.db: migrations applied, WAL, one writer at a time. No table's contents here."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text, update
+from sqlalchemy.exc import OperationalError
+
+from learnlake import clock
+from learnlake.errors import BusyError, InputError, StoreError
+from learnlake.home import Home
+from learnlake.settings import Settings
+from people.tables import revision
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0001"
+"""The newest migration; a test holds it equal to alembic's own answer."""
+
+BUSY_SECONDS = 60
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def open_people(settings: Settings) -> Engine:
+    """The engine of this home's people.db, created or brought up to date first. Several processes may open it.
+
+    Raises StoreError for a database that a newer Learnlake has written.
+    """
+    path = settings.home.people_db
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    engine = engine.execution_options(learnlake_settings=settings)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    if _version(engine) != HEAD:
+        _migrate(engine, settings.home)
+    return engine
+
+
+def settings_of(engine: Engine) -> Settings:
+    """The settings that `engine` was opened with."""
+    settings = engine.get_execution_options().get("learnlake_settings")
+    if not isinstance(settings, Settings):
+        raise StoreError("This engine was not opened by people.db.open_people")
+    return settings
+
+
+def today(engine: Engine) -> dt.date:
+    """The day that counts as today for `engine`'s settings."""
+    return clock.today(settings_of(engine))
+
+
+def now() -> dt.datetime:
+    """The time in UTC without a zone, as people.db stores times."""
+    return clock.utc_now().replace(tzinfo=None)
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One connection with one consistent view of everything."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextlib.contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds the write lock from its start: all of it happens, or nothing."""
+    with engine.connect().execution_options(learnlake_begin="begin immediate") as connection:
+        try:
+            transaction = connection.begin()
+        except OperationalError as error:
+            raise BusyError(
+                f"people.db has been written by another process for more than {BUSY_SECONDS} s",
+                where=str(engine.url.database),
+                mend="wait until the running import has ended, or end it",
+            ) from error
+        with transaction:
+            yield connection
+
+
+def bump_revision(connection: Connection) -> None:
+    """Note that the roster has changed, so that the next `people.lake.publish` writes a generation."""
+    connection.execute(update(revision).values(number=revision.c.number + 1))
+
+
+def read_revision(connection: Connection) -> tuple[str, int]:
+    """(id of this database, number of the roster's newest change)."""
+    row = connection.execute(select(revision.c.database_id, revision.c.number)).one()
+    return row[0], row[1]
+
+
+def check_tenant(tenant: str) -> str:
+    """`tenant` as it is, or InputError: tenants are part of every key and of file names."""
+    if not _TENANT.fullmatch(tenant):
+        raise InputError(
+            f"{tenant!r} is not a tenant's name",
+            mend="use lower-case letters, digits, - and _, beginning with a letter or digit, at most 63 characters",
+        )
+    return tenant
+
+
+@contextlib.contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold `path` against other processes; released by the system when this one ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
+    connection.execute("pragma journal_mode=wal")
+    connection.execute("pragma synchronous=full")
+    connection.execute("pragma foreign_keys=on")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("learnlake_begin", "begin"))
+
+
+def _version(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def _migrate(engine: Engine, home: Home) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with file_lock(home.run / "people-migrate.lock"):
+        if _version(engine) == HEAD:
+            return
+        try:
+            with writing(engine) as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError(
+                "people.db was written by another release of Learnlake",
+                where=f"{home.people_db}: {error}",
+                mend="install the release that wrote it, or restore a copy from before the upgrade",
+            ) from error

@@ -1,0 +1,193 @@
+"""Who may see which rows of which mart: one small evaluator over the data in `people.policy_rules`. Default deny.
+
+Whoever shows rows asks here and filters with the answer; pages, exports and shells hold no permission logic of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, or_, select
+
+from learnlake.errors import AccessError
+from people.db import reading, today
+from people.policy_rules import RULES, SHOWS_NAMES
+from people.roles import in_force, roles_held
+from people.sessions import Viewer
+from people.tables import academic_session, enrolment, guardianship, organisation, role_assignment, section
+
+MARTS = tuple(RULES)
+"""Every mart that has a rule."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grant:
+    """A key, or several that must hold together, of rows that somebody may see."""
+
+    school_key: str | None = None
+    section_key: str | None = None
+    person_key: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """What one viewer may see now, in one role. `viewer_key` names the viewer in the audit trail."""
+
+    tenant: str
+    viewer_key: str
+    role: str
+    grants: tuple[Grant, ...]
+    shows_names: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """Which roles may see `mart`, and which of its columns must match a grant."""
+
+    mart: str
+    columns_by_role: Mapping[str, tuple[str, ...]]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(self.columns_by_role)
+
+    def keys(self, role: str) -> tuple[str, ...]:
+        """The columns that guard the mart for `role`; () opens the tenant's rows. AccessError for a role without access."""
+        try:
+            return self.columns_by_role[role]
+        except KeyError:
+            raise AccessError(f"The role {role} may not see {self.mart}") from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Rows of `tenant` whose `columns` equal one of `values`; without columns, all rows of `tenant`."""
+
+    tenant: str
+    columns: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+
+    def admits(self, row: Mapping[str, Any]) -> bool:
+        """Whether one row may be seen. A null key matches nothing."""
+        if row["tenant"] != self.tenant:
+            return False
+        return not self.columns or tuple(row[column] for column in self.columns) in set(self.values)
+
+
+def rule(mart: str) -> Rule:
+    """The rule of `mart`. Raises AccessError for a mart without one."""
+    try:
+        return Rule(mart, RULES[mart])
+    except KeyError:
+        raise AccessError(f"No rule opens {mart}, so nobody may see it") from None
+
+
+def scope(engine: Engine, viewer: Viewer) -> Scope:
+    """What `viewer` may see in the active role, read live: a role withdrawn a moment ago opens nothing.
+
+    Raises AccessError when the viewer doesn't hold the role any more.
+    """
+    day = today(engine)
+    with reading(engine) as connection:
+        held = roles_held(
+            connection,
+            tenant=viewer.tenant,
+            account_id=viewer.account_id,
+            person_key=viewer.person_key,
+            today=day,
+        )
+        if viewer.role not in held:
+            raise AccessError(f"The role {viewer.role} has ended")
+        grants = _grants(connection, viewer, day)
+    return Scope(viewer.tenant, viewer.viewer_key, viewer.role, grants, viewer.role in SHOWS_NAMES)
+
+
+def filter_for(scope: Scope, mart: str) -> RowFilter:
+    """The rows of `mart` inside `scope`. Raises AccessError when the role may not see the mart at all."""
+    columns = rule(mart).keys(scope.role)
+    found = {tuple(getattr(grant, column) for column in columns) for grant in scope.grants}
+    values = sorted(value for value in found if None not in value) if columns else []
+    return RowFilter(scope.tenant, columns, tuple(values))
+
+
+def _grants(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant, ...]:
+    if viewer.role == "principal":
+        return _led_schools(connection, viewer, day)
+    if viewer.person_key is None:
+        return ()
+    if viewer.role in ("teacher", "assistant"):
+        return _taught(connection, viewer, day)
+    if viewer.role == "student":
+        return _learners(connection, viewer.tenant, [viewer.person_key])
+    if viewer.role == "guardian":
+        held = guardianship.c
+        children: Sequence[str] = connection.scalars(
+            select(held.person_key).where(
+                held.tenant == viewer.tenant, held.guardian_key == viewer.person_key, held.is_active
+            )
+        ).all()
+        return _learners(connection, viewer.tenant, children)
+    return ()  # administrators and analysts hold no row keys: their rules open whole marts
+
+
+def _learners(connection: Connection, tenant: str, person_keys: Sequence[str]) -> tuple[Grant, ...]:
+    """The learners' own rows, and the sections that they are or were students of."""
+    held = enrolment.c
+    grants = [Grant(person_key=key) for key in person_keys]
+    rows = connection.execute(
+        select(held.section_key, held.person_key)
+        .where(held.tenant == tenant, held.person_key.in_(person_keys), held.role == "student")
+        .distinct()
+    )
+    return tuple(grants + [Grant(section_key=row[0], person_key=row[1]) for row in rows])
+
+
+def _taught(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant, ...]:
+    """The sections taught, and who is in them. Who taught to the session's end keeps the view of it; who left before, loses it."""
+    held, told, dated = enrolment.c, section.c, academic_session.c
+    sections: Sequence[str] = connection.scalars(
+        select(held.section_key)
+        .join(section, (told.tenant == held.tenant) & (told.section_key == held.section_key))
+        .outerjoin(academic_session, (dated.tenant == told.tenant) & (dated.session_key == told.session_key))
+        .where(
+            held.tenant == viewer.tenant,
+            held.person_key == viewer.person_key,
+            held.role == viewer.role,
+            held.is_active,
+            told.is_active,
+            or_(held.begin_date.is_(None), held.begin_date <= day),
+            or_(held.end_date.is_(None), held.end_date >= day, held.end_date >= dated.end_date),
+        )
+        .distinct()
+    ).all()
+    members = connection.execute(
+        select(held.section_key, held.person_key)
+        .where(held.tenant == viewer.tenant, held.section_key.in_(sections))
+        .distinct()
+    )
+    whole = [Grant(section_key=key) for key in sections]
+    return tuple(whole + [Grant(section_key=row[0], person_key=row[1]) for row in members])
+
+
+def _led_schools(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant, ...]:
+    """The schools led, and every organisation below them."""
+    held, unit = role_assignment.c, organisation.c
+    holder = [held.account_id == viewer.account_id]
+    if viewer.person_key:
+        holder.append(held.person_key == viewer.person_key)
+    led = (
+        select(held.school_key)
+        .where(held.tenant == viewer.tenant, held.role == "principal", or_(*holder), *in_force(day))
+        .where(held.school_key.is_not(None))
+        .cte("led", recursive=True)
+    )
+    led = led.union(
+        select(unit.school_key).where(
+            unit.tenant == viewer.tenant, unit.parent_school_key == led.c.school_key
+        )
+    )
+    schools: Sequence[str] = connection.scalars(select(led.c.school_key)).all()
+    return tuple(Grant(school_key=key) for key in sorted(schools))

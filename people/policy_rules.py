@@ -1,0 +1,84 @@
+"""The policy's data: for every mart, which roles may see it and by which keys. No code that reads people.db.
+
+`TENANT` opens every row of the tenant; a role that a mart doesn't name is refused; a mart that isn't here is refused to all.
+`docs/people.md` shows this table, and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TENANT: Final[tuple[str, ...]] = ()
+SCHOOL: Final = ("school_key",)
+SECTION: Final = ("section_key",)
+PERSON: Final = ("person_key",)
+
+Rules = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+_EVERYONE = ("student", "teacher", "assistant", "guardian", "principal", "administrator", "analyst")
+_OPEN = dict.fromkeys(_EVERYONE, TENANT)
+_CONTENT = {role: TENANT for role in _EVERYONE if role != "administrator"}
+_OPERATIONS = {"administrator": TENANT, "analyst": TENANT}
+
+_CLASSES = {
+    "student": SECTION,
+    "teacher": SECTION,
+    "assistant": SECTION,
+    "guardian": SECTION,
+    "principal": SCHOOL,
+    "administrator": TENANT,
+    "analyst": TENANT,
+}
+# A learner's own record: the learner, those who teach the section, the family, and the school as pseudonyms
+_RECORD = {
+    "student": PERSON,
+    "teacher": SECTION,
+    "assistant": SECTION,
+    "guardian": PERSON,
+    "principal": SCHOOL,
+    "analyst": TENANT,
+}
+# Every click and answer: not for the family, who would read over the learner's shoulder, nor for the principal
+_EVENTS = {"student": PERSON, "teacher": SECTION, "assistant": SECTION, "analyst": TENANT}
+# A prediction about a person, which isn't a record of what the person did: those who can help
+_JUDGEMENT = {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT}
+
+RULES: Final[Rules] = {
+    "dim_organisation": _OPEN,
+    "dim_academic_session": _OPEN,
+    "dim_course": _OPEN,
+    "dim_class": _CLASSES,
+    # dim_person has no section: a teacher's persons are those enrolled in the teacher's sections
+    "dim_person": {**_RECORD, "teacher": PERSON, "assistant": PERSON},
+    "dim_activity": _CONTENT,
+    "dim_skill": _CONTENT,
+    "brg_skill_prerequisite": _CONTENT,
+    "brg_activity_skill": _CONTENT,
+    "brg_enrolment": _RECORD,
+    "fct_statement": _EVENTS,
+    "fct_attempt": _EVENTS,
+    "fct_assessment_result": _RECORD,
+    "fct_attendance": _RECORD,
+    "fct_outcome": _RECORD,
+    "msr_student_week": _RECORD,
+    "msr_class_week": {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT},
+    "prd_mastery": _RECORD,
+    "prd_risk": _JUDGEMENT,
+    "prd_next_activity": {
+        "student": PERSON,
+        "teacher": SECTION,
+        "assistant": SECTION,
+        "guardian": PERSON,
+        "analyst": TENANT,
+    },
+    "qc_build": _OPEN,
+    "qc_freshness": _OPEN,
+    "qc_reconciliation": _OPERATIONS,
+    "qc_check": _OPERATIONS,
+    "qc_unmapped": _OPERATIONS,
+    "qc_drift": _OPERATIONS,
+}
+
+SHOWS_NAMES: Final = frozenset({"student", "teacher", "assistant", "guardian"})
+"""Roles that see display names, of the rows they may see. All others see pseudonyms."""

@@ -1,0 +1,131 @@
+"""The seven roles, which of them a roster may give, and who holds which today. What a role may see is `people.policy`'s."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Final
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from learnlake.errors import InputError
+from people.tables import ADMINISTRATOR, organisation, person, role_assignment
+
+ROLES: Final = ("teacher", "assistant", "principal", "guardian", "student", "administrator", "analyst")
+"""All roles. Somebody who holds several begins a session in the first of them."""
+
+FROM_ROSTER: Final = {
+    "student": "student",
+    "teacher": "teacher",
+    "aide": "assistant",
+    "guardian": "guardian",
+    "parent": "guardian",
+    "relative": "guardian",
+    "principal": "principal",
+}
+"""OneRoster's roles that give one of ours. The others (administrator, siteAdministrator, counselor, proctor, ...) give none:
+a file from outside must not be able to make an administrator."""
+
+NEEDS_PERSON: Final = frozenset({"student", "teacher", "assistant", "guardian"})
+NEEDS_SCHOOL: Final = frozenset({"principal"})
+
+
+def check_role(role: str) -> str:
+    """`role` as it is, or InputError."""
+    if role not in ROLES:
+        raise InputError(f"{role!r} is not a role", mend=f"use one of {', '.join(ROLES)}")
+    return role
+
+
+def roles_held(
+    connection: Connection, *, tenant: str, account_id: int | None, person_key: str | None, today: dt.date
+) -> tuple[str, ...]:
+    """The roles that an account and its person hold on `today`, in the order of ROLES."""
+    held = role_assignment
+    holder = [held.c.account_id == account_id]
+    if person_key:
+        # A person whom the roster has dropped keeps no role
+        is_there = select(person.c.person_key).where(person.c.tenant == tenant, person.c.is_active)
+        holder.append(and_(held.c.person_key == person_key, held.c.person_key.in_(is_there)))
+    rows = connection.execute(
+        select(held.c.role).where(held.c.tenant == tenant, or_(*holder), *in_force(today)).distinct()
+    )
+    found = {row[0] for row in rows}
+    return tuple(role for role in ROLES if role in found)
+
+
+def in_force(today: dt.date) -> tuple:
+    """The conditions under which a role assignment counts on `today`."""
+    held = role_assignment.c
+    return (
+        held.is_active,
+        or_(held.begin_date.is_(None), held.begin_date <= today),
+        or_(held.end_date.is_(None), held.end_date >= today),
+    )
+
+
+def grant_role(
+    connection: Connection,
+    *,
+    tenant: str,
+    role: str,
+    person_key: str | None = None,
+    account_id: int | None = None,
+    school_key: str | None = None,
+) -> bool:
+    """Give `role` to a person, or to an account without one. False when it is held already."""
+    check_role(role)
+    if role in NEEDS_SCHOOL:
+        _check_school(connection, tenant, school_key)
+    held = role_assignment
+    same = (
+        held.c.tenant == tenant,
+        held.c.role == role,
+        held.c.person_key == person_key,
+        held.c.account_id == (None if person_key else account_id),
+        held.c.school_key == school_key,
+        held.c.is_active,
+    )
+    if connection.execute(select(held.c.role).where(*same)).first():
+        return False
+    connection.execute(
+        insert(held).values(
+            tenant=tenant,
+            assignment_key=f"a:{secrets.token_hex(12)}",
+            source=ADMINISTRATOR,
+            person_key=person_key,
+            account_id=None if person_key else account_id,
+            role=role,
+            school_key=school_key,
+            is_active=True,
+        )
+    )
+    return True
+
+
+def withdraw_role(
+    connection: Connection, *, tenant: str, role: str, person_key: str | None, account_id: int
+) -> int:
+    """End every assignment of `role` to this account or its person; answers how many ended."""
+    held = role_assignment
+    holder = [held.c.account_id == account_id]
+    if person_key:
+        holder.append(held.c.person_key == person_key)
+    done = connection.execute(
+        update(held)
+        .where(held.c.tenant == tenant, held.c.role == role, held.c.is_active, or_(*holder))
+        .values(is_active=False)
+    )
+    return int(done.rowcount)
+
+
+def _check_school(connection: Connection, tenant: str, school_key: str | None) -> None:
+    known = select(organisation.c.school_key).where(
+        organisation.c.tenant == tenant, organisation.c.school_key == school_key
+    )
+    if school_key is None or not connection.execute(known).first():
+        raise InputError(
+            "A principal leads a school, and this one isn't known",
+            where=f"school {school_key!r}",
+            mend="name one with --school; `learnlake user schools` lists them",
+        )

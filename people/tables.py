@@ -1,0 +1,283 @@
+"""The tables of people.db, as SQLAlchemy Core sees them. No queries and no rules here; `people/migrations` creates them.
+
+Every table is by tenant. Names, raw identifiers and demographics live here and are never published to the lake.
+`source` says who wrote a roster row: the roster's home page, `discovered` (found in the lake) or `administrator`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+DISCOVERED = "discovered"
+ADMINISTRATOR = "administrator"
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, String, primary_key=True)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, String)
+
+
+def _source() -> Column[str]:
+    return Column("source", String, nullable=False)
+
+
+def _active() -> Column[bool]:
+    return Column("is_active", Boolean, nullable=False, default=True)
+
+
+def _extension() -> Column[str]:
+    return Column("extension", Text)  # the roster's own further columns and `metadata.*`, as a JSON object
+
+
+# Roster
+
+organisation = Table(
+    "organisation",
+    metadata,
+    _key("tenant"),
+    _key("school_key"),
+    _source(),
+    _text("sourced_id"),
+    _text("parent_school_key"),
+    Column("type", String, nullable=False),
+    Column("title", String, nullable=False),
+    _text("identifier"),
+    _extension(),
+    _active(),
+)
+
+academic_session = Table(
+    "academic_session",
+    metadata,
+    _key("tenant"),
+    _key("session_key"),
+    _source(),
+    _text("sourced_id"),
+    _text("parent_session_key"),
+    Column("title", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("start_date", Date, nullable=False),
+    Column("end_date", Date, nullable=False),
+    _text("school_year"),
+    _extension(),
+    _active(),
+)
+
+course = Table(
+    "course",
+    metadata,
+    _key("tenant"),
+    _key("course_key"),
+    _source(),
+    _text("sourced_id"),
+    _text("school_key"),
+    _text("session_key"),
+    Column("title", String, nullable=False),
+    _text("code"),
+    _text("subject"),
+    _text("grade"),
+    Column("iri", String, nullable=False),
+    _extension(),
+    _active(),
+    Index(None, "tenant", "iri"),
+)
+
+section = Table(
+    "section",
+    metadata,
+    _key("tenant"),
+    _key("section_key"),
+    _source(),
+    _text("sourced_id"),
+    Column("course_key", String, nullable=False),
+    Column("school_key", String, nullable=False),
+    _text("session_key"),  # the session that dates it: the only term, or what several terms have in common
+    _text("session_keys"),  # all its terms, JSON list, in the roster's order
+    Column("title", String, nullable=False),
+    _text("code"),
+    _text("grade"),
+    Column("iri", String, nullable=False),
+    _extension(),
+    _active(),
+    Index(None, "tenant", "iri"),
+)
+
+person = Table(
+    "person",
+    metadata,
+    _key("tenant"),
+    _key("person_key"),
+    _source(),
+    _text("sourced_id"),
+    Column("kind", String, nullable=False),  # rostered, unknown
+    _text("role"),
+    _text("school_key"),
+    _text("grade"),
+    _text("username"),
+    _text("given_name"),
+    _text("family_name"),
+    _text("middle_name"),
+    _text("preferred_given_name"),
+    _text("preferred_family_name"),
+    Column("is_generated", Boolean, nullable=False, default=False),
+    _text("merged_into"),  # the person_key that took this unknown person's place
+    _extension(),
+    _active(),
+    UniqueConstraint("tenant", "source", "sourced_id"),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    _key("tenant"),
+    _key("identifier_key"),
+    Column("kind", String, nullable=False),
+    Column("value", String, nullable=False),  # raw; for accounts homePage, line feed, name
+    Column("person_key", String, nullable=False),
+    _source(),
+    Index(None, "tenant", "person_key"),
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    _key("tenant"),
+    _key("enrolment_key"),
+    _source(),
+    _text("sourced_id"),
+    Column("section_key", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("is_primary", Boolean, nullable=False, default=False),
+    Column("begin_date", Date),
+    Column("end_date", Date),
+    _extension(),
+    _active(),
+    Index(None, "tenant", "person_key"),
+    Index(None, "tenant", "section_key"),
+)
+
+enrolment_history = Table(
+    "enrolment_history",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("enrolment_key", String, nullable=False),
+    Column("section_key", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("begin_date", Date),
+    Column("end_date", Date),
+    _active(),
+    Column("replaced_at", DateTime, nullable=False),  # UTC; the row held this until then
+    Index(None, "tenant", "enrolment_key"),
+)
+
+guardianship = Table(
+    "guardianship",
+    metadata,
+    _key("tenant"),
+    _key("guardian_key"),
+    _key("person_key"),
+    _source(),
+    _active(),
+    Index(None, "tenant", "person_key"),
+)
+
+role_assignment = Table(
+    "role_assignment",
+    metadata,
+    _key("tenant"),
+    _key("assignment_key"),
+    _source(),
+    _text("person_key"),  # either a person of the roster
+    Column("account_id", Integer, ForeignKey("account.account_id")),  # or an account without one
+    Column("role", String, nullable=False),
+    _text("school_key"),
+    Column("begin_date", Date),
+    Column("end_date", Date),
+    _active(),
+    Index(None, "tenant", "person_key"),
+    Index(None, "account_id"),
+)
+
+demographics = Table(
+    "demographics",
+    metadata,
+    _key("tenant"),
+    _key("person_key"),
+    _source(),
+    Column("birth_date", Date),
+    _text("sex"),
+    Column("details", Text),  # OneRoster's further demographic columns, JSON
+)
+
+# Log-in
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("login", String, nullable=False, unique=True),
+    Column("password_hash", String, nullable=False),
+    _text("person_key"),
+    Column("is_disabled", Boolean, nullable=False, default=False),
+    Column("created_at", DateTime, nullable=False),
+    Index(None, "tenant", "person_key"),
+)
+
+login_session = Table(
+    "login_session",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
+    _text("role"),  # the active role; null: the account's first
+    Column("created_at", DateTime, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime),
+    Column("origin", String, nullable=False),  # the address that logged in
+)
+
+login_failure = Table(
+    "login_failure",
+    metadata,
+    Column("login_hash", String, primary_key=True),  # SHA-256: mistyped logins may be passwords
+    Column("failure_count", Integer, nullable=False),
+    Column("last_at", DateTime, nullable=False),
+    Column("locked_until", DateTime),
+)
+
+# What the published generation was made from
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("database_id", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
