@@ -1,0 +1,46 @@
+"""Installs what the tests need beyond Python packages: a browser. `make test` runs it first; it does nothing twice.
+
+Knows Debian's package manager only; elsewhere it says what to install by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+
+def chromium() -> Path | None:
+    """The browser that tests drive: LEARNLAKE_CHROMIUM, or the first of the usual names on PATH; None without one."""
+    named = os.environ.get("LEARNLAKE_CHROMIUM")
+    if named:
+        return Path(named) if Path(named).is_file() else None
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    return Path(found) if found else None
+
+
+def main() -> int:
+    if chromium():
+        return 0
+    by_hand = "Install Chromium and put it on PATH, or name it in LEARNLAKE_CHROMIUM. On Debian: apt-get install chromium"
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        print(f"The browser tests need Chromium. {by_hand}", file=sys.stderr)
+        return 1
+    print("Installing Chromium for the browser tests ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+    for command in (["apt-get", "update", "--quiet"], install):
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            print(result.stdout[-2000:], result.stderr[-2000:], sep="\n", file=sys.stderr)
+            print(f"`{' '.join(command)}` failed. {by_hand}", file=sys.stderr)
+            return 1
+    return 0 if chromium() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
