@@ -106,7 +106,9 @@ class ProcessGroup:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def start(self, names: Sequence[str] | None = None, *, on_ready: Callable[[Service], None] | None = None) -> None:
+    def start(
+        self, names: Sequence[str] | None = None, *, on_ready: Callable[[Service], None] | None = None
+    ) -> None:
         """Start the named services (all by default), each when those it needs are ready; return when all are."""
         wanted = [self.services[name] for name in names or self.services]
         deadline = time.monotonic() + READY_SECONDS

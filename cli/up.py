@@ -25,7 +25,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def up(
-    detach: bool = typer.Option(False, "--detach", help="Return once all services are ready; stop with `learnlake down`."),
+    detach: bool = typer.Option(
+        False, "--detach", help="Return once all services are ready; stop with `learnlake down`."
+    ),
 ) -> None:
     """Start LRS, API, Dagster and dashboards, wait until each is ready, stay in front. Ctrl-C stops all."""
     settings = get_settings()
@@ -52,7 +54,9 @@ def down() -> None:
         return
     pid = state["pid"]
     if pid is None:
-        raise BusyError("The services of this home folder are starting or stopping.", mend="try again in a moment")
+        raise BusyError(
+            "The services of this home folder are starting or stopping.", mend="try again in a moment"
+        )
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while running(home) is not None:

@@ -24,7 +24,9 @@ def end_lost_runs(instance: DagsterInstance) -> int:
     """Mark every run that no process works on any more as failed; answer how many. Call before any daemon runs."""
     lost = instance.get_runs(filters=RunsFilter(statuses=UNFINISHED))
     for run in lost:
-        instance.report_run_failed(run, message="The services were stopped while this run was waiting or at work.")
+        instance.report_run_failed(
+            run, message="The services were stopped while this run was waiting or at work."
+        )
     return len(lost)
 
 

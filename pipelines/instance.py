@@ -27,7 +27,10 @@ def write_instance(home: Home) -> Path:
             "config": {"max_concurrent_runs": 1, "dequeue_interval_seconds": 1},
         },
         # what a run prints is in the code server's log; capturing it per step costs a process each
-        "compute_logs": {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
+        "compute_logs": {
+            "module": "dagster.core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
         "retention": {
             "sensor": {"purge_after_days": {"skipped": 1, "failure": 30, "success": 30}},
             "schedule": {"purge_after_days": 90},

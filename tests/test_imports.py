@@ -37,7 +37,17 @@ ALLOWED: dict[str, set[str]] = {
     "api": _READERS,
     "cli": set(ROOMS),
 }
-HEAVY = ("great_expectations", "evidently", "mlflow", "pyBKT", "dagster", "dbt", "streamlit", "xgboost", "sklearn")
+HEAVY = (
+    "great_expectations",
+    "evidently",
+    "mlflow",
+    "pyBKT",
+    "dagster",
+    "dbt",
+    "streamlit",
+    "xgboost",
+    "sklearn",
+)
 
 
 def imported_rooms(file: Path) -> set[str]:
@@ -66,9 +76,17 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
 def loaded_by(statement: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after `statement`."""
     code = f"{statement}\nimport sys; print(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     return set(result.stdout.split())
 
 
 def test_the_command_line_starts_without_anything_heavy() -> None:
-    assert not loaded_by("import cli.main, cli.up, cli.settings") & {*HEAVY, "polars", "duckdb", "pyarrow", "deltalake"}
+    assert not loaded_by("import cli.main, cli.up, cli.settings") & {
+        *HEAVY,
+        "polars",
+        "duckdb",
+        "pyarrow",
+        "deltalake",
+    }

@@ -55,7 +55,9 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def test_services_start_in_order_of_need_and_leave_nothing(settings: Settings, free_port: Callable[[], int]) -> None:
+def test_services_start_in_order_of_need_and_leave_nothing(
+    settings: Settings, free_port: Callable[[], int]
+) -> None:
     first, second = free_port(), free_port()
     ready: list[str] = []
     with ProcessGroup(
@@ -72,7 +74,9 @@ def test_services_start_in_order_of_need_and_leave_nothing(settings: Settings, f
     assert not (settings.home.run / "up.json").exists()
 
 
-def test_a_second_group_on_the_same_home_is_told_who_runs(settings: Settings, free_port: Callable[[], int]) -> None:
+def test_a_second_group_on_the_same_home_is_told_who_runs(
+    settings: Settings, free_port: Callable[[], int]
+) -> None:
     port = free_port()
     with ProcessGroup(settings.home, [http_service("web", port)], {}) as group:
         group.start()
