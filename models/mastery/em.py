@@ -1,0 +1,186 @@
+"""The compiled core of Bayesian knowledge tracing: EM over all skills, and the forward filter. Arrays in, arrays out.
+
+Two hidden states (not known, known) and per skill five parameters: prior, learn, forget, guess, slip (Corbett and
+Anderson 1995). No frames, no files, no choice of starting values here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learnlake.settings import get_settings
+
+
+def _cache_where_writable() -> None:
+    """Compiled code is kept beside this file, or in the home folder where the installation is read-only."""
+    beside = Path(__file__).parent / "__pycache__"
+    writable = os.access(beside if beside.exists() else beside.parent, os.W_OK)
+    if not writable and "NUMBA_CACHE_DIR" not in os.environ:
+        import numba
+
+        folder = get_settings().home.path / "cache" / "numba"
+        folder.mkdir(parents=True, exist_ok=True)
+        numba.config.CACHE_DIR = str(folder)
+
+
+_cache_where_writable()
+from numba import njit  # noqa: E402  (after the cache folder is chosen)
+
+PRIOR, LEARN, FORGET, GUESS, SLIP = range(5)
+MAX_GUESS_PLUS_SLIP = 0.999
+"""Below 1, a right answer always speaks for knowing (van de Sande 2013)."""
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@njit(cache=True)
+def _expectation(answers, starts, first, last, parameters, counts, filtered):
+    """Add the expected counts of sequences first..last-1 to `counts`; answer their log-likelihood.
+
+    counts: known/unknown at the start, unknown->known, unknown->unknown, known->unknown, known->known,
+    right/wrong while unknown, wrong/right while known.
+    """
+    prior, learn, forget = parameters[0], parameters[1], parameters[2]
+    guess, slip = parameters[3], parameters[4]
+    log_likelihood = 0.0
+    likelihood = 1.0
+    for sequence in range(first, last):
+        begin, end = starts[sequence], starts[sequence + 1]
+        known = prior
+        for t in range(begin, end):
+            if answers[t]:
+                of_known, of_unknown = known * (1.0 - slip), (1.0 - known) * guess
+            else:
+                of_known, of_unknown = known * slip, (1.0 - known) * (1.0 - guess)
+            norm = of_known + of_unknown
+            if norm < 1e-300:
+                norm, of_known = 1e-300, 0.5e-300
+            likelihood *= norm
+            if likelihood < 1e-200:
+                log_likelihood += np.log(likelihood)
+                likelihood = 1.0
+            filtered[t] = of_known / norm
+            known = filtered[t] * (1.0 - forget) + (1.0 - filtered[t]) * learn
+        smoothed = filtered[end - 1]
+        for t in range(end - 1, begin - 1, -1):
+            if t < end - 1:
+                f = filtered[t]
+                next_known = f * (1.0 - forget) + (1.0 - f) * learn
+                to_known = smoothed / next_known if next_known > 0.0 else 0.0
+                to_unknown = (1.0 - smoothed) / (1.0 - next_known) if next_known < 1.0 else 0.0
+                known_known = f * (1.0 - forget) * to_known
+                known_unknown = f * forget * to_unknown
+                counts[2] += (1.0 - f) * learn * to_known
+                counts[3] += (1.0 - f) * (1.0 - learn) * to_unknown
+                counts[4] += known_unknown
+                counts[5] += known_known
+                smoothed = known_known + known_unknown
+            if answers[t]:
+                counts[6] += 1.0 - smoothed
+                counts[9] += smoothed
+            else:
+                counts[7] += 1.0 - smoothed
+                counts[8] += smoothed
+        counts[0] += smoothed
+        counts[1] += 1.0 - smoothed
+    return log_likelihood + np.log(likelihood)
+
+
+@njit(cache=True)
+def _maximisation(counts, pseudo, parameters, max_guess_plus_slip):
+    """Set `parameters` to the maximum of the expected log-posterior; one without counts keeps its value."""
+    for parameter in range(5):
+        hit = counts[2 * parameter] + pseudo[2 * parameter]
+        total = hit + counts[2 * parameter + 1] + pseudo[2 * parameter + 1]
+        if total > 0.0:
+            parameters[parameter] = hit / total
+    if parameters[3] + parameters[4] > max_guess_plus_slip:
+        # On the bound both states answer alike but for the margin: the best point is the overall rate of right answers
+        right = counts[6] + pseudo[6] + counts[9] + pseudo[9]
+        total = right + counts[7] + pseudo[7] + counts[8] + pseudo[8]
+        parameters[3] = right / total * max_guess_plus_slip
+        parameters[4] = max_guess_plus_slip - parameters[3]
+
+
+@njit(cache=True)
+def _log_prior(pseudo, parameters):
+    total = 0.0
+    for parameter in range(5):
+        if pseudo[2 * parameter] > 0.0:
+            total += pseudo[2 * parameter] * np.log(max(parameters[parameter], 1e-300))
+        if pseudo[2 * parameter + 1] > 0.0:
+            total += pseudo[2 * parameter + 1] * np.log(max(1.0 - parameters[parameter], 1e-300))
+    return total
+
+
+@njit(cache=True)
+def fit_skills(
+    answers, starts, skill_starts, initial, pseudo, tolerance, max_iterations, max_guess_plus_slip
+):
+    """EM for every skill from every start.
+
+    answers: uint8, rows sorted by skill, person, order. starts: int64, first row of each sequence, and the end.
+    skill_starts: int64, first sequence of each skill, and the end. initial: [start, 5]. pseudo: [10], counts added to
+    every skill's (zeros: plain maximum likelihood). Stops when the log-posterior moves by `tolerance` or less.
+    Answers the best parameters [skill, 5], their log-posterior [skill] and the iterations used [skill].
+    """
+    skills = len(skill_starts) - 1
+    best = np.empty((skills, 5))
+    objective = np.full(skills, -np.inf)
+    iterations = np.zeros(skills, np.int64)
+    filtered = np.empty(len(answers))
+    counts = np.empty(10)
+    for skill in range(skills):
+        for start in range(len(initial)):
+            parameters = initial[start].copy()
+            before = -np.inf
+            now = -np.inf
+            used = 0
+            for iteration in range(max_iterations):
+                counts[:] = 0.0
+                now = _expectation(
+                    answers,
+                    starts,
+                    skill_starts[skill],
+                    skill_starts[skill + 1],
+                    parameters,
+                    counts,
+                    filtered,
+                )
+                now += _log_prior(pseudo, parameters)
+                used = iteration + 1
+                if iteration > 1 and abs(now - before) <= tolerance:
+                    break
+                before = now
+                _maximisation(counts, pseudo, parameters, max_guess_plus_slip)
+            if now > objective[skill]:
+                best[skill], objective[skill], iterations[skill] = parameters, now, used
+    return best, objective, iterations
+
+
+@njit(cache=True)
+def filter_sequences(answers, starts, parameters):
+    """The probability of a right answer before each response, and mastery after each sequence's last one.
+
+    parameters: [sequence, 5]. Answers float64 [row] and float64 [sequence]; a row's prediction reads earlier rows only.
+    """
+    predicted = np.empty(len(answers))
+    mastery = np.empty(len(starts) - 1)
+    for sequence in range(len(starts) - 1):
+        prior, learn, forget, guess, slip = parameters[sequence]
+        known = prior
+        for t in range(starts[sequence], starts[sequence + 1]):
+            right = known * (1.0 - slip) + (1.0 - known) * guess
+            predicted[t] = right
+            if answers[t]:
+                known = known * (1.0 - slip) / right if right > 0.0 else known
+            else:
+                known = known * slip / (1.0 - right) if right < 1.0 else known
+            known = known * (1.0 - forget) + (1.0 - known) * learn
+        mastery[sequence] = known
+    return predicted, mastery

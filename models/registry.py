@@ -1,0 +1,224 @@
+"""Which models exist and which one scores: MLflow's registry in the home folder (SQLite, no server), with model cards.
+
+MLflow holds the record: runs, metrics, versions, aliases, who was champion before. Importing it takes seconds, so the
+current champion of each model is also named in a small file (`champions/NAME.json`) that scoring reads instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import learnlake
+from learnlake.clock import utc_now
+from learnlake.errors import ModelError
+from learnlake.home import Home
+from models.card import write_card
+
+CHAMPION = "champion"
+_HISTORY_TAG = "champion_history"
+_PATH_TAG = "path"
+_KIND_TAG = "kind"
+
+
+class Model(Protocol):
+    """What the registry keeps: a `kind` that says which class loads it, its name and version, and how to save itself."""
+
+    kind: Any
+    name: str
+    version: str
+
+    def save(self, folder: Path) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """One registered version. `metrics` are those it was registered with."""
+
+    name: str
+    version: str
+    is_champion: bool
+    created_at_ms: int
+    metrics: dict[str, float]
+    path: Path
+
+
+def model_name(kind: str, tenant: str) -> str:
+    """The registered name of a tenant's model: `mastery-TENANT`, `risk-TENANT`."""
+    return f"{kind}-{tenant}"
+
+
+def register(
+    home: Home, name: str, model: Model, *, metrics: Mapping[str, float], card: Mapping[str, Any]
+) -> str:
+    """Keep `model` as a new version of `name` with its metrics and card; answer the version. Does not make it champion."""
+    client = _client(home)
+    experiment = client.get_experiment_by_name(name)
+    experiment_id = (
+        experiment.experiment_id
+        if experiment
+        else client.create_experiment(name, artifact_location=(home.mlflow / "artifacts" / name).as_uri())
+    )
+    run = client.create_run(experiment_id)
+    run_id = run.info.run_id
+    for key, value in dict(card.get("parameters", {})).items():
+        client.log_param(run_id, key, value)
+    for key, value in metrics.items():
+        client.log_metric(run_id, key, float(value))
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        model.save(folder)
+        text = write_card(
+            name=name, facts=card, metrics=metrics, code_version=learnlake.__version__, made_at=utc_now()
+        )
+        (folder / "model-card.md").write_text(text)
+        (folder / "model-card.json").write_text(json.dumps({**card, "metrics": dict(metrics)}, default=str))
+        client.log_artifacts(run_id, str(folder))
+    client.set_terminated(run_id)
+    _ensure_registered(client, name)
+    path = Path("artifacts") / name / run_id / "artifacts"
+    version = client.create_model_version(
+        name,
+        source=run.info.artifact_uri,
+        run_id=run_id,
+        tags={_PATH_TAG: str(path), _KIND_TAG: model.kind, "code_version": learnlake.__version__},
+    )
+    return str(version.version)
+
+
+def promote(home: Home, name: str, version: str) -> None:
+    """Make `version` the champion of `name`. The one before is remembered for `rollback`."""
+    client = _client(home)
+    record = _version_record(client, name, version)
+    history = _history(client, name)
+    if not history or history[-1] != str(version):
+        history.append(str(version))
+    _crown(home, client, record, history)
+
+
+def rollback(home: Home, name: str) -> str:
+    """Make the champion before this one champion again; answer its version. ModelError where there was none."""
+    client = _client(home)
+    history = _history(client, name)
+    if len(history) < 2:
+        raise ModelError(
+            f"{name} has no earlier champion to go back to", mend="see `learnlake models` for its versions"
+        )
+    history.pop()
+    _crown(home, client, _version_record(client, name, history[-1]), history)
+    return history[-1]
+
+
+def load(home: Home, name: str, alias: str = CHAMPION) -> Any:
+    """The model behind `alias` (`champion`, or a version number), its `name` and `version` set.
+
+    The champion is found without importing MLflow. ModelError where there is none.
+    """
+    if alias == CHAMPION:
+        pointer = _pointer(home, name)
+        if pointer is None:
+            raise ModelError(f"{name} has no champion yet", mend="run `learnlake train` first")
+        entry = pointer
+    else:
+        record = _version_record(_client(home), name, alias)
+        entry = _entry(record)
+    model = _class_of(entry["kind"]).load(home.mlflow / entry["path"])
+    model.name, model.version = name, entry["version"]
+    return model
+
+
+def champion_version(home: Home, name: str) -> str | None:
+    """The champion's version, or None before the first promotion. Reads one small file."""
+    pointer = _pointer(home, name)
+    return pointer["version"] if pointer else None
+
+
+def versions(home: Home, name: str) -> list[Version]:
+    """All versions of `name`, newest first; an empty list where none was registered."""
+    client = _client(home)
+    champion = champion_version(home, name)
+    found = client.search_model_versions(f"name = '{name}'")
+    return [
+        Version(
+            name=name,
+            version=str(record.version),
+            is_champion=str(record.version) == champion,
+            created_at_ms=record.creation_timestamp,
+            metrics=dict(client.get_run(record.run_id).data.metrics),
+            path=home.mlflow / record.tags[_PATH_TAG],
+        )
+        for record in sorted(found, key=lambda v: int(v.version), reverse=True)
+    ]
+
+
+def _class_of(kind: str) -> Any:
+    if kind == "mastery":
+        from models.mastery import MasteryModel
+
+        return MasteryModel
+    raise ModelError(f"No model of kind {kind!r} is known", mend="load it with the version that made it")
+
+
+def _client(home: Home) -> Any:
+    """MLflow on the home folder's SQLite file. Creates it at first use."""
+    for quiet in ("mlflow", "alembic"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    from mlflow.tracking import MlflowClient
+
+    home.mlflow.mkdir(parents=True, exist_ok=True)
+    uri = f"sqlite:///{home.mlflow / 'mlflow.db'}"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _ensure_registered(client: Any, name: str) -> None:
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+
+
+def _version_record(client: Any, name: str, version: str) -> Any:
+    found = client.search_model_versions(f"name = '{name}'")
+    for record in found:
+        if str(record.version) == str(version):
+            return record
+    known = ", ".join(sorted((str(v.version) for v in found), key=int)) or "none"
+    raise ModelError(f"{name} has no version {version}", mend=f"choose one of: {known}")
+
+
+def _history(client: Any, name: str) -> list[str]:
+    found = client.search_registered_models(f"name = '{name}'")
+    if not found:
+        raise ModelError(f"No model {name} is registered", mend="run `learnlake train` first")
+    return list(json.loads(found[0].tags.get(_HISTORY_TAG, "[]")))
+
+
+def _crown(home: Home, client: Any, record: Any, history: list[str]) -> None:
+    client.set_registered_model_alias(record.name, CHAMPION, record.version)
+    client.set_registered_model_tag(record.name, _HISTORY_TAG, json.dumps(history))
+    target = _pointer_file(home, record.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft.write_text(json.dumps(_entry(record)))
+    draft.replace(target)
+
+
+def _entry(record: Any) -> dict[str, str]:
+    return {
+        "version": str(record.version),
+        "path": record.tags[_PATH_TAG],
+        "kind": record.tags[_KIND_TAG],
+    }
+
+
+def _pointer_file(home: Home, name: str) -> Path:
+    return home.mlflow / "champions" / f"{name}.json"
+
+
+def _pointer(home: Home, name: str) -> dict[str, str] | None:
+    file = _pointer_file(home, name)
+    return dict(json.loads(file.read_text())) if file.exists() else None
