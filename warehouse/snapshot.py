@@ -30,7 +30,10 @@ from warehouse.tables import is_mart, literal, quoted
 
 @dataclasses.dataclass(frozen=True)
 class Build:
-    """What a snapshot is: which run made it, from what, when. `statement_counts` has the rows of fct_statement by tenant."""
+    """What a snapshot is: which run made it, from what, when.
+
+    `watermark` holds the fields of `warehouse.watermark.Watermark`, `statement_counts` the rows of fct_statement by tenant.
+    """
 
     build_id: str
     run_id: str
@@ -38,9 +41,7 @@ class Build:
     built_at: dt.datetime
     as_of: dt.date
     sealed_seq: int
-    people_generation: str
-    catalogue_generation: str
-    model_versions: dict[str, str]
+    watermark: dict[str, Any] = dataclasses.field(default_factory=dict)
     statement_counts: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property

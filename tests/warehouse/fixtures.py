@@ -51,9 +51,6 @@ def publish_rows(
             built_at=dt.datetime.now(dt.UTC),
             as_of=as_of,
             sealed_seq=sum(counts.values()),
-            people_generation="",
-            catalogue_generation="",
-            model_versions={},
             statement_counts=counts,
         )
         return snapshot.publish(home, connection, build, kept=kept)
