@@ -44,7 +44,7 @@ class Instance:
             },
         )
         self._connection.execute("set timezone = 'UTC'")
-        self._connection.execute("set python_enable_replacement_scans = false")
+        self._connection.execute("set python_enable_replacements = false")
         self._connection.execute(f"attach {literal(str(path))} as {self.alias} (read_only)")
         self._connection.execute("set enable_external_access = false")
         self._connection.execute("set lock_configuration = true")
