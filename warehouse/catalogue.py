@@ -93,3 +93,14 @@ def _compare(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> TableRe
     removed = before.join(after, on=keys, how="anti").height
     unchanged = after.join(before, on=everything, how="semi", nulls_equal=True).height
     return TableReport(table.name, after.height, added, after.height - added - unchanged, removed)
+
+
+def ensure(home: Home) -> Path:
+    """The newest catalogue's folder; an empty catalogue is written where there is none yet."""
+    held = current(home)
+    if held is not None:
+        return held
+    with generations.writing(home.lake_catalogue):
+        return current(home) or generations.write(
+            home.lake_catalogue, {table.name: pl.DataFrame(schema=table.schema) for table in TABLES}
+        )

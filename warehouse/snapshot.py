@@ -32,7 +32,8 @@ from warehouse.tables import is_mart, literal, quoted
 class Build:
     """What a snapshot is: which run made it, from what, when.
 
-    `watermark` holds the fields of `warehouse.watermark.Watermark`, `statement_counts` the rows of fct_statement by tenant.
+    `watermark` holds the fields of `warehouse.watermark.Watermark`, `statement_counts` the rows of fct_statement by tenant,
+    `marts` the tables published.
     """
 
     build_id: str
@@ -43,6 +44,7 @@ class Build:
     sealed_seq: int
     watermark: dict[str, Any] = dataclasses.field(default_factory=dict)
     statement_counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    marts: tuple[str, ...] = ()
 
     @property
     def statement_count(self) -> int:
@@ -76,6 +78,7 @@ def read_build(folder: Path) -> Build:
     fields = json.loads((folder / "build.json").read_text())
     fields["built_at"] = dt.datetime.fromisoformat(fields["built_at"])
     fields["as_of"] = dt.date.fromisoformat(fields["as_of"])
+    fields["marts"] = tuple(fields["marts"])
     return Build(**fields)
 
 
@@ -97,7 +100,7 @@ def publish(home: Home, connection: duckdb.DuckDBPyConnection, build: Build, *, 
         for tenant in sorted(_tenants(connection, marts)):
             _write_tenant(connection, tenant_file(draft, tenant), tenant, marts)
         (draft / "in_use").touch()
-        replace_text(draft / "build.json", build.to_json())
+        replace_text(draft / "build.json", dataclasses.replace(build, marts=tuple(marts)).to_json())
         _flush(draft)
         folder = home.snapshots / build.build_id
         draft.rename(folder)
