@@ -1,0 +1,215 @@
+"""The pseudonymous roster in the lake: one Parquet file per table, a folder per generation, CURRENT naming the newest.
+
+No name, no raw identifier and no demographics leave people.db here. A generation is named after the roster's revision that
+it was made from, so that publishing again without a change does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, select
+
+from learnlake.home import Home
+from people.db import file_lock, read_revision, reading
+from people.tables import (
+    DISCOVERED,
+    academic_session,
+    course,
+    enrolment,
+    guardianship,
+    identifier,
+    organisation,
+    person,
+    section,
+)
+
+KEPT = 3
+"""Generations that stay, so that a reader that has just asked for the newest can finish."""
+
+PUBLISHED_ROLES = ("student", "teacher", "assistant")
+
+SCHEMAS: dict[str, pl.Schema] = {
+    "person": pl.Schema(
+        {
+            "tenant": pl.String,
+            "person_key": pl.String,
+            "kind": pl.String,
+            "role": pl.String,
+            "school_key": pl.String,
+            "grade": pl.String,
+            "is_active": pl.Boolean,
+            "is_generated": pl.Boolean,
+        }
+    ),
+    "identifier": pl.Schema({"tenant": pl.String, "identifier_key": pl.String, "person_key": pl.String}),
+    "organisation": pl.Schema(
+        {
+            "tenant": pl.String,
+            "school_key": pl.String,
+            "parent_school_key": pl.String,
+            "type": pl.String,
+            "title": pl.String,
+        }
+    ),
+    "academic_session": pl.Schema(
+        {
+            "tenant": pl.String,
+            "session_key": pl.String,
+            "parent_session_key": pl.String,
+            "title": pl.String,
+            "type": pl.String,
+            "start_date": pl.Date,
+            "end_date": pl.Date,
+            "school_year": pl.String,
+        }
+    ),
+    "course": pl.Schema(
+        {
+            "tenant": pl.String,
+            "course_key": pl.String,
+            "school_key": pl.String,
+            "title": pl.String,
+            "code": pl.String,
+            "subject": pl.String,
+            "grade": pl.String,
+            "iri": pl.String,
+            "is_discovered": pl.Boolean,
+        }
+    ),
+    "section": pl.Schema(
+        {
+            "tenant": pl.String,
+            "section_key": pl.String,
+            "course_key": pl.String,
+            "school_key": pl.String,
+            "session_key": pl.String,
+            "title": pl.String,
+            "grade": pl.String,
+            "iri": pl.String,
+            "is_discovered": pl.Boolean,
+        }
+    ),
+    "enrolment": pl.Schema(
+        {
+            "tenant": pl.String,
+            "section_key": pl.String,
+            "person_key": pl.String,
+            "role": pl.String,
+            "begin_date": pl.Date,
+            "end_date": pl.Date,
+            "is_active": pl.Boolean,
+        }
+    ),
+    "guardianship": pl.Schema({"tenant": pl.String, "guardian_key": pl.String, "person_key": pl.String}),
+}
+"""The published tables and their columns: the contract of docs/architecture.md."""
+
+
+def current(home: Home) -> Path | None:
+    """The newest generation's folder, or None before the first one."""
+    try:
+        return home.lake_people / (home.lake_people / "CURRENT").read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def publish(engine: Engine, home: Home) -> Path:
+    """Write the roster as it is now as the newest generation and answer its folder; nothing is written without a change.
+
+    A process that dies on the way leaves a draft that the next one sweeps away, and CURRENT as it was.
+    """
+    with file_lock(home.run / "people-publish.lock"), reading(engine) as connection:
+        database_id, number = read_revision(connection)
+        target = home.lake_people / f"{number:010d}-{database_id[:8]}"
+        if target == current(home):
+            return target
+        home.lake_people.mkdir(parents=True, exist_ok=True)
+        for orphan in home.lake_people.glob(".draft-*"):
+            shutil.rmtree(orphan)
+        draft = home.lake_people / f".draft-{secrets.token_hex(4)}"
+        draft.mkdir()
+        for name, frame in _frames(connection).items():
+            _write(frame, draft / f"{name}.parquet")
+        if target.exists():  # written whole, but its process died before CURRENT named it
+            shutil.rmtree(target)
+        draft.rename(target)
+        _replace(home.lake_people / "CURRENT", target.name)
+        _drop_old(home, target)
+    return target
+
+
+def _frames(connection: Connection) -> dict[str, pl.DataFrame]:
+    frames = {name: _frame(connection, name, query) for name, query in _queries().items()}
+    frames["enrolment"] = _one_row_per_membership(frames["enrolment"])
+    return frames
+
+
+def _queries() -> dict[str, Select]:
+    held, kept = enrolment.c, person.c
+    return {
+        "person": _columns("person", person).where(kept.merged_into.is_(None)),
+        "identifier": _columns("identifier", identifier),
+        "organisation": _columns("organisation", organisation),
+        "academic_session": _columns("academic_session", academic_session),
+        # Discovered courses that a roster has taken the place of share its IRI: they are not published
+        "course": _columns("course", course).where(~_is_retired(course)),
+        "section": _columns("section", section).where(~_is_retired(section)),
+        "enrolment": _columns("enrolment", enrolment)
+        .where(held.role.in_(PUBLISHED_ROLES))
+        .where(held.section_key.not_in(select(section.c.section_key).where(_is_retired(section)))),
+        "guardianship": _columns("guardianship", guardianship).where(guardianship.c.is_active),
+    }
+
+
+def _is_retired(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.source == DISCOVERED, ~table.c.is_active)
+
+
+def _columns(name: str, table: Table) -> Select:
+    """Select the published columns of `table`, in the contract's order."""
+    derived = {"is_discovered": lambda: (table.c.source == DISCOVERED).label("is_discovered")}
+    return select(*(derived[column]() if column in derived else table.c[column] for column in SCHEMAS[name]))
+
+
+def _frame(connection: Connection, name: str, query: Select) -> pl.DataFrame:
+    rows = connection.execute(query)
+    frame = pl.DataFrame([tuple(row) for row in rows], schema=SCHEMAS[name], orient="row")
+    return frame.with_columns(pl.col("role").str.to_lowercase()) if name == "person" else frame
+
+
+def _one_row_per_membership(enrolments: pl.DataFrame) -> pl.DataFrame:
+    """One row per section, person and role. Who left and came back is there from the first begin to the newest end."""
+    keys = ["tenant", "section_key", "person_key", "role"]
+    newest = enrolments.sort("is_active", "begin_date", nulls_last=False).unique(keys, keep="last")
+    begins = enrolments.group_by(keys).agg(
+        pl.when(pl.col("begin_date").null_count() == 0).then(pl.col("begin_date").min()).alias("begin_date")
+    )
+    return newest.drop("begin_date").join(begins, on=keys).select(list(SCHEMAS["enrolment"])).sort(keys)
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    with path.open("wb") as file:
+        frame.write_parquet(file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    with draft.open("w") as file:
+        file.write(f"{text}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _drop_old(home: Home, newest: Path) -> None:
+    kept = [folder for folder in home.lake_people.iterdir() if folder.is_dir() and folder != newest]
+    kept.sort(key=lambda folder: folder.stat().st_mtime_ns)
+    for folder in kept[: 1 - KEPT]:
+        shutil.rmtree(folder)

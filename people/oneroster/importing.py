@@ -1,0 +1,316 @@
+"""The import itself: read, judge, plan, write, publish. The steps are in the modules beside this one."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import polars as pl
+from sqlalchemy import Connection, Table, select
+
+from learnlake import audit
+from learnlake.errors import InputError, RosterError
+from learnlake.identity import identity_secret
+from learnlake.settings import Settings
+from people import lake, tables
+from people.db import bump_revision, check_tenant, open_people, reading, writing
+from people.oneroster import plan as plans
+from people.oneroster import shape
+from people.oneroster.check import Problem, check_package
+from people.oneroster.files import Package, read_package
+from people.oneroster.persons import Resolution, resolve
+from people.takeover import merge_unknown, retire_discovered
+
+log = logging.getLogger(__name__)
+
+_STRUCTURE = {
+    "orgs": tables.organisation,
+    "academicSessions": tables.academic_session,
+    "courses": tables.course,
+    "classes": tables.section,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TableCounts:
+    """What an import did to one table, in rows of this source."""
+
+    table: str
+    added: int
+    changed: int
+    revoked: int
+    unchanged: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RosterReport:
+    """What an import did, or with `is_dry_run` would do."""
+
+    tenant: str
+    version: str
+    tables: tuple[TableCounts, ...]
+    taken_over: int
+    warnings: tuple[str, ...]
+    is_dry_run: bool
+
+    @property
+    def is_changed(self) -> bool:
+        return any(count.added or count.changed or count.revoked for count in self.tables)
+
+
+@dataclasses.dataclass(slots=True)
+class _Import:
+    """Everything that is to be written."""
+
+    plans: list[plans.TablePlan]
+    people: Resolution | None
+    warnings: list[str]
+
+    @property
+    def is_change(self) -> bool:
+        return any(plan.is_change for plan in self.plans) or bool(self.people and self.people.merges)
+
+
+def import_roster(
+    settings: Settings, tenant: str, path: Path, *, home_page: str, dry_run: bool = False
+) -> RosterReport:
+    """Make the OneRoster folder or zip at `path` the roster of `home_page` in `tenant`, whole or not at all.
+
+    `home_page` is the address under which the source's statements name its people; rows of other sources stay as they are.
+    Bulk files replace what this source brought before (rows that are missing are revoked, never deleted), delta files change
+    the rows they name. Raises InputError when there is nothing to read, RosterError naming every bad row.
+    """
+    source = shape.Source(check_tenant(tenant), _check_home_page(home_page))
+    package = read_package(path)
+    engine = open_people(settings)
+    try:
+        with (reading if dry_run else writing)(engine) as connection:
+            work = _plan(connection, package, source, identity_secret(settings.home))
+            if work.is_change and not dry_run:
+                _write(connection, work, source)
+        if not dry_run:
+            lake.publish(engine, settings.home)
+    finally:
+        engine.dispose()
+    report = _report(work, package, source, is_dry_run=dry_run)
+    if report.is_changed and not dry_run:
+        entry = audit.AuditEntry(tenant, "operator", "import-roster", f"roster:{home_page}", "people")
+        audit.append(settings.home.audit_db, entry)
+    log.info(
+        "roster import", extra={"tenant": tenant, "is_changed": report.is_changed, "is_dry_run": dry_run}
+    )
+    return report
+
+
+def _check_home_page(home_page: str) -> str:
+    parts = urlsplit(home_page)
+    if not parts.scheme or not (parts.netloc or parts.path) or any(sign.isspace() for sign in home_page):
+        raise InputError(
+            f"{home_page!r} is not an address",
+            mend="give the homePage of the source's xAPI accounts, such as https://lms.example.org",
+        )
+    return home_page
+
+
+def _plan(connection: Connection, package: Package, source: shape.Source, secret: bytes) -> _Import:
+    found = check_package(package, _known_ids(connection, source))
+    found += _taken_keys(connection, package, source)
+    _refuse(package.problems, found)
+    work = _Import([], None, [f"{name}.csv holds no roster and was not read" for name in package.unread])
+    shaped = shape.shape_structure(package, source)
+    for file, table in _STRUCTURE.items():
+        if file in package.frames:
+            is_bulk = package.modes[file] == "bulk"
+            _compare(connection, work, source, table, shaped[table.name], revokes=is_bulk)
+    _plan_people(connection, work, package, source, secret)
+    return work
+
+
+def _compare(
+    connection: Connection,
+    work: _Import,
+    source: shape.Source,
+    table: Table,
+    frame: pl.DataFrame,
+    *,
+    revokes: bool,
+    before: pl.DataFrame | None = None,
+) -> None:
+    rows = plans.fit(table, frame, tenant=source.tenant, source=source.home_page)
+    earlier = plans.read_rows(connection, table, source) if before is None else before
+    work.plans.append(plans.compare(table.name, earlier, rows, revokes=revokes))
+
+
+def _plan_people(
+    connection: Connection, work: _Import, package: Package, source: shape.Source, secret: bytes
+) -> None:
+    keys = _person_keys(connection, source)
+    if "users" in package.frames:
+        users = shape.shape_users(package)
+        people = work.people = resolve(connection, source, secret, users)
+        _refuse([], people.problems)
+        keys, is_bulk = people.keys, package.modes["users"] == "bulk"
+        _plan_persons(connection, work, users, people, source, is_bulk=is_bulk)
+        _compare(
+            connection,
+            work,
+            source,
+            tables.identifier,
+            people.identifiers,
+            revokes=False,
+            before=_claimed_identifiers(connection, source, people.identifiers),
+        )
+        pairs, ignored = shape.shape_guardianships(users)
+        if ignored:
+            work.warnings.append(
+                f"{ignored} agent(s) in agentSourcedIds are no guardian of a student: not linked"
+            )
+        frame = pairs.select(
+            guardian_key=_key_of("guardian_id", keys),
+            person_key=_key_of("child_id", keys),
+            is_active=pl.lit(1),
+        )
+        _compare(connection, work, source, tables.guardianship, frame, revokes=is_bulk)
+    role_file = "roles" if package.version == "1.2" else "users"
+    if role_file in package.frames:
+        frame = shape.shape_roles(package, source).with_columns(person_key=_key_of("sourced_id", keys))
+        is_bulk = package.modes[role_file] == "bulk"
+        _compare(connection, work, source, tables.role_assignment, frame, revokes=is_bulk)
+    if "enrollments" in package.frames:
+        frame = shape.shape_enrolments(package, source).with_columns(person_key=_key_of("user_id", keys))
+        is_bulk = package.modes["enrollments"] == "bulk"
+        _compare(connection, work, source, tables.enrolment, frame, revokes=is_bulk)
+    if "demographics" in package.frames:
+        _plan_demographics(connection, work, package, source, keys)
+
+
+def _plan_persons(
+    connection: Connection,
+    work: _Import,
+    users: pl.DataFrame,
+    people: Resolution,
+    source: shape.Source,
+    *,
+    is_bulk: bool,
+) -> None:
+    frame = users.with_columns(
+        person_key=_key_of("sourced_id", people.keys),
+        school_key=source.key("school_id"),
+        kind=pl.lit("rostered"),
+    )
+    before = plans.read_rows(connection, tables.person, source)
+    before = pl.concat([before, _rows_of(connection, tables.person, source.tenant, people.taken_over)])
+    if not is_bulk:  # a delta file of 1.2 may leave out the roles of a user that it changes otherwise
+        earlier = before.select("person_key", "role", "school_key")
+        frame = frame.join(earlier, on="person_key", how="left", suffix="_before", maintain_order="left")
+        frame = frame.with_columns(
+            role=pl.coalesce("role", "role_before"), school_key=pl.coalesce("school_key", "school_key_before")
+        )
+    _compare(connection, work, source, tables.person, frame, revokes=is_bulk, before=before)
+
+
+def _plan_demographics(
+    connection: Connection, work: _Import, package: Package, source: shape.Source, keys: dict[str, str]
+) -> None:
+    frame = shape.shape_demographics(package, source).with_columns(person_key=_key_of("user_id", keys))
+    before = plans.read_rows(connection, tables.demographics, source)
+    kept = plans.fit(tables.demographics, frame.filter(pl.col("is_active") == 1), tenant=source.tenant)
+    if package.modes["demographics"] == "delta":
+        named = frame.select("person_key")
+        before = before.join(named, on="person_key", how="semi")
+    work.plans.append(plans.compare("demographics", before, kept, revokes=True))
+
+
+def _write(connection: Connection, work: _Import, source: shape.Source) -> None:
+    for unknown_key, into_key in work.people.merges if work.people else ():
+        merge_unknown(connection, source.tenant, unknown_key=unknown_key, into_key=into_key)
+    for plan in work.plans:
+        plans.write(connection, plan)
+    retire_discovered(connection, source.tenant)
+    bump_revision(connection)
+
+
+def _report(work: _Import, package: Package, source: shape.Source, *, is_dry_run: bool) -> RosterReport:
+    rows = tuple(TableCounts(plan.table.name, *plans.counts(plan)) for plan in work.plans)
+    people = work.people
+    taken_over = len(people.taken_over) + len(people.merges) if people else 0
+    warnings = (*work.warnings, *(people.warnings if people else ()))
+    return RosterReport(source.tenant, package.version, rows, taken_over, warnings, is_dry_run)
+
+
+def _refuse(form: list[str], found: list[Problem]) -> None:
+    problems = form + [str(problem) for problem in found]
+    if problems:
+        raise RosterError(
+            f"The roster was refused whole: {len(problems)} problem(s)",
+            problems,
+            mend="correct the rows named above and import again; nothing was changed",
+        )
+
+
+def _key_of(column: str, keys: dict[str, str]) -> pl.Expr:
+    known = (
+        pl.col(column).replace_strict(keys, default=None, return_dtype=pl.String) if keys else pl.lit(None)
+    )
+    return known.cast(pl.String)
+
+
+def _person_keys(connection: Connection, source: shape.Source) -> dict[str, str]:
+    known = tables.person.c
+    query = select(known.sourced_id, known.person_key).where(
+        known.tenant == source.tenant, known.source == source.home_page
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _known_ids(connection: Connection, source: shape.Source) -> dict[str, list[str]]:
+    """The sourcedIds that earlier imports of this source left, by file."""
+    known: dict[str, list[str]] = {}
+    for file, table in {**_STRUCTURE, "users": tables.person}.items():
+        query = select(table.c.sourced_id).where(
+            table.c.tenant == source.tenant,
+            table.c.source == source.home_page,
+            table.c.sourced_id.is_not(None),
+        )
+        known[file] = list(connection.scalars(query))
+    return known
+
+
+def _taken_keys(connection: Connection, package: Package, source: shape.Source) -> list[Problem]:
+    """Ids of schools, sessions, courses and classes that another source in the tenant uses: their keys would be the same."""
+    problems = []
+    for file, table in _STRUCTURE.items():
+        frame = package.frames.get(file)
+        if frame is None:
+            continue
+        query = select(table.c.sourced_id, table.c.source).where(
+            table.c.tenant == source.tenant,
+            table.c.source != source.home_page,
+            table.c.sourced_id.is_not(None),
+        )
+        others = {row[0]: row[1] for row in connection.execute(query)}
+        for line, sourced_id in frame.select("_line", "sourcedId").iter_rows():
+            if sourced_id in others:
+                reason = f"{sourced_id!r} is already used by the roster of {others[sourced_id]}"
+                problems.append(Problem(file, line, "sourcedId", reason))
+    return problems
+
+
+def _rows_of(connection: Connection, table: Table, tenant: str, person_keys: set[str]) -> pl.DataFrame:
+    """The rows of some people, whoever wrote them."""
+    schema = plans.columns_of(table)
+    query = f"select {', '.join(schema)} from {table.name} where tenant = ? and person_key = ?"
+    rows = [
+        tuple(row) for key in sorted(person_keys) for row in connection.exec_driver_sql(query, (tenant, key))
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _claimed_identifiers(connection: Connection, source: shape.Source, claimed: pl.DataFrame) -> pl.DataFrame:
+    """The identifiers that are claimed now as they are held, whoever wrote them."""
+    schema = plans.columns_of(tables.identifier)
+    query = f"select {', '.join(schema)} from identifier where tenant = ?"
+    rows = [tuple(row) for row in connection.exec_driver_sql(query, (source.tenant,))]
+    return pl.DataFrame(rows, schema=schema, orient="row").join(claimed, on="identifier_key", how="semi")
