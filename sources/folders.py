@@ -15,7 +15,7 @@ ROSTER_COLUMNS = {
     "enrollments": "classSourcedId schoolSourcedId userSourcedId role primary beginDate endDate",
     "orgs": "name type identifier parentSourcedId",
     "roles": "userSourcedId roleType role beginDate endDate orgSourcedId userProfileSourcedId",
-    "users": "enabledUser username userIds givenName familyName middleName identifier email sms phone agentSourcedIds grades password userMasterIdentifier resourceSourcedIds preferredGivenName preferredMiddleName preferredFamilyName primaryOrgSourcedId pronouns",
+    "users": "enabledUser username userIds givenName familyName middleName identifier email sms phone agentSourcedIds grades password userMasterIdentifier preferredGivenName preferredMiddleName preferredFamilyName primaryOrgSourcedId pronouns",
 }
 """Columns of OneRoster 1.2's CSV binding, after `sourcedId,status,dateLastModified`."""
 

@@ -12,11 +12,10 @@ import datetime as dt
 import numpy as np
 
 from sources.school import names
-from sources.school.curriculum import COURSES, GRADES, SUBJECTS, TERM_WEEKS, TERMS, Course
+from sources.school.curriculum import COURSES, GRADES, SUBJECTS, TERM_WEEKS, TERMS, Assessment, Course
 
 _SECTIONS = {"Mathematics": 3, "English": 3, "Biology": 2, "History": 2}
 _TEACHERS = {"Mathematics": 3, "English": 3, "Biology": 2, "History": 2}
-_MEETING_WEEKDAY = {"Mathematics": 0, "English": 1, "Biology": 3, "History": 3}
 _SIBLING_SHARE = 0.125
 _SECOND_GUARDIAN_SHARE = 0.6
 _LATE_JOINER_SHARE = 0.04
@@ -51,14 +50,11 @@ class Section:
     def title(self) -> str:
         return f"{self.course.title}, class {self.number}"
 
-    @property
-    def weekday(self) -> int:
-        """Day of the weekly meeting, Monday = 0."""
-        return _MEETING_WEEKDAY[self.course.subject]
+    def assessment_id(self, assessment: Assessment) -> str:
+        return f"{self.sourced_id}-{assessment.slot}"
 
-    @property
-    def hour_utc(self) -> int:
-        return 8 + self.number + self.course.grade % 2
+    def assessment_title(self, assessment: Assessment) -> str:
+        return f"{self.course.title}, term {self.term + 1}: {assessment.title}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
 """What the sample school teaches: subjects, courses, the skill tree, the year's plan of units, quizzes and deadlines.
 
-Pure data and its catalogue form. Knows no students.
+Pure data. Knows no students and no classes; its form as CSV is `catalogue`'s business.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Any
-
-import polars as pl
 
 from sources import profile
 
@@ -159,12 +156,9 @@ class Course:
     def video_id(self, term: int, week: int) -> str:
         return f"{self.course_id}-T{term + 1}-V{week:02d}"
 
-    def assessment_id(self, term: int, slot: str) -> str:
-        """`slot`: q1..q6, assignment, exam."""
-        return f"{self.course_id}-T{term + 1}-{slot}"
-
     def item_id(self, term: int, quiz: int, item: int) -> str:
-        return f"{self.assessment_id(term, f'q{quiz}')}-i{item + 1}"
+        """All classes of the course meet the same items."""
+        return f"{self.course_id}-T{term + 1}-q{quiz}-i{item + 1}"
 
     def item_skills(self, term: int, quiz: int, item: int) -> tuple[int, ...]:
         """Indices of the skills that an item exercises. A unit's second quiz ends with a review of what it builds on.
@@ -218,143 +212,6 @@ def due_date(start: dt.date, week: int) -> dt.date:
 def has_video(week: int) -> bool:
     """The first and the third lesson of each unit come with a video."""
     return (week - 1) % 2 == 0
-
-
-def catalogue(starts: tuple[dt.date, ...]) -> dict[str, pl.DataFrame]:
-    """The catalogue's seven tables, with the columns of docs/xapi-profile.md."""
-    rows: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in (
-            "courses",
-            "units",
-            "lessons",
-            "activities",
-            "skills",
-            "prerequisites",
-            "activity_skills",
-        )
-    }
-    for course in COURSES:
-        rows["courses"].append(
-            {
-                "course_id": course.course_id,
-                "title": course.title,
-                "iri": course.iri,
-                "subject": course.subject,
-                "grade": f"{course.grade:02d}",
-            }
-        )
-        _skills(course, rows)
-        for term, start in enumerate(starts):
-            _lessons(course, term, rows)
-            _assessments(course, term, start, rows)
-    return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
-
-
-def _skills(course: Course, rows: dict[str, list[dict[str, Any]]]) -> None:
-    for index, title in enumerate(course.skills):
-        rows["skills"].append(
-            {
-                "skill_id": course.skill_id(index),
-                "title": title,
-                "subject": course.subject,
-                "course_id": course.course_id,
-            }
-        )
-        rows["units"].append(
-            {
-                "unit_id": course.unit_id(index),
-                "course_id": course.course_id,
-                "title": title,
-                "position": index + 1,
-            }
-        )
-        builds_on = [course.skill_id(before) for before in PREREQUISITES[index]]
-        if index == 0 and course.grade > GRADES[0]:
-            year_before = next(
-                c for c in COURSES if (c.subject, c.grade) == (course.subject, course.grade - 1)
-            )
-            builds_on.append(year_before.skill_id(LEADS_ON))
-        rows["prerequisites"] += [
-            {"skill_id": course.skill_id(index), "prerequisite_skill_id": before} for before in builds_on
-        ]
-
-
-def _lessons(course: Course, term: int, rows: dict[str, list[dict[str, Any]]]) -> None:
-    for week in range(1, TERM_WEEKS + 1):
-        skill = term * UNITS_PER_TERM + (week - 1) // UNIT_WEEKS
-        lesson, title = course.lesson_id(term, week), course.lesson_title(term, week)
-        iri = profile.activity_iri(HOME_PAGE, lesson)
-        rows["lessons"].append(
-            {
-                "lesson_id": lesson,
-                "unit_id": course.unit_id(skill),
-                "title": title,
-                "position": (week - 1) % UNIT_WEEKS + 1,
-                "iri": iri,
-            }
-        )
-        place = {"course_id": course.course_id, "lesson_id": lesson, "week": week}
-        activities = [
-            {
-                "activity_id": lesson,
-                "title": title,
-                "type": profile.LESSON,
-                "duration_minutes": LESSON_MINUTES,
-            }
-        ]
-        if has_video(week):
-            video = {
-                "activity_id": course.video_id(term, week),
-                "title": f"{title} (video)",
-                "type": profile.VIDEO,
-            }
-            activities.append(video | {"duration_minutes": VIDEO_SECONDS // 60})
-        for activity in activities:
-            activity["iri"] = profile.activity_iri(HOME_PAGE, str(activity["activity_id"]))
-            rows["activities"].append(activity | place)
-            rows["activity_skills"].append(
-                {"activity_iri": activity["iri"], "skill_id": course.skill_id(skill)}
-            )
-
-
-def _assessments(course: Course, term: int, start: dt.date, rows: dict[str, list[dict[str, Any]]]) -> None:
-    for assessment in ASSESSMENTS:
-        name = course.assessment_id(term, assessment.slot)
-        iri = profile.activity_iri(HOME_PAGE, name)
-        rows["activities"].append(
-            {
-                "activity_id": name,
-                "iri": iri,
-                "title": f"{course.title}, term {term + 1}: {assessment.title}",
-                "type": profile.ASSESSMENT,
-                "course_id": course.course_id,
-                "due_date": due_date(start, assessment.week).isoformat(),
-                "weight": assessment.weight,
-                "week": assessment.week,
-            }
-        )
-        if not assessment.slot.startswith("q"):
-            continue
-        quiz = int(assessment.slot[1:])
-        for item in range(ITEMS_PER_QUIZ):
-            skills = course.item_skills(term, quiz, item)
-            item_id = course.item_id(term, quiz, item)
-            item_iri = profile.activity_iri(HOME_PAGE, item_id)
-            rows["activities"].append(
-                {
-                    "activity_id": item_id,
-                    "iri": item_iri,
-                    "title": item_title(course, term, quiz, item),
-                    "type": profile.ITEM,
-                    "course_id": course.course_id,
-                    "parent_iri": iri,
-                    "week": assessment.week,
-                }
-            )
-            rows["activity_skills"] += [
-                {"activity_iri": item_iri, "skill_id": course.skill_id(skill)} for skill in skills
-            ]
 
 
 def item_title(course: Course, term: int, quiz: int, item: int) -> str:

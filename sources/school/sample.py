@@ -11,7 +11,7 @@ import numpy as np
 
 from learnlake.sender import Sender, SendReport
 from sources import folders
-from sources.school import behaviour, curriculum, roster
+from sources.school import behaviour, catalogue, curriculum, roster
 from sources.school.cast import Cast, cast
 from sources.school.curriculum import COURSES, HOME_PAGE
 from sources.school.statements import StatementWriter
@@ -65,7 +65,7 @@ class SampleSchool:
         )
 
     def write_catalogue(self, folder: Path) -> Path:
-        return folders.write_catalogue(folder, curriculum.catalogue(self.starts))
+        return folders.write_catalogue(folder, catalogue.catalogue(self.cast.sections, self.starts))
 
     def write(self, folder: Path) -> Path:
         """Write `roster/`, `catalogue/` and `statements.jsonl` into `folder`."""

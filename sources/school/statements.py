@@ -179,8 +179,8 @@ class StatementWriter:
     def _submitted(self, row: Row) -> Row:
         course, section = self._place(row)
         assessment = ASSESSMENTS[row["slot"]]
-        title = f"{course.title}, term {row['term'] + 1}: {assessment.title}"
-        thing = _activity(course.assessment_id(row["term"], assessment.slot), profile.ASSESSMENT, title)
+        title = section.assessment_title(assessment)
+        thing = _activity(section.assessment_id(assessment), profile.ASSESSMENT, title)
         result = {"completion": True, "score": {"scaled": round(row["score"], 2)}}
         return self._statement(row, profile.SUBMITTED, thing, _context(course, section), result)
 
@@ -231,9 +231,10 @@ def _context(course: Course | None, section: Section | None) -> msgspec.Raw:
 
 @functools.cache
 def _item_context(course: Course, section: Section, term: int, quiz: int, item: int) -> msgspec.Raw:
-    iri = profile.activity_iri(HOME_PAGE, course.assessment_id(term, f"q{quiz}"))
+    assessment = next(assessment for assessment in ASSESSMENTS if assessment.slot == f"q{quiz}")
+    iri = profile.activity_iri(HOME_PAGE, section.assessment_id(assessment))
     skills = [course.skill_id(skill) for skill in course.item_skills(term, quiz, item)]
-    parent = profile.activity(iri, profile.ASSESSMENT)
+    parent = profile.activity(iri, profile.ASSESSMENT, section.assessment_title(assessment))
     return _with_context(course, section, parent, {profile.SKILLS: skills, **_GENERATED})
 
 

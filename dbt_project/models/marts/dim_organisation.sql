@@ -1,2 +1,0 @@
-select tenant, school_key, parent_school_key, type, title
-from {{ source('people', 'organisation') }}
