@@ -1,0 +1,53 @@
+{#
+  The run's inputs as views, so that models read them with source() and unit tests can give rows in their place.
+  A file that is absent (no catalogue yet, nothing sealed) becomes an empty relation of the same columns.
+#}
+
+{% macro sql_text(value) -%}
+  '{{ value | string | replace("'", "''") }}'
+{%- endmacro %}
+
+{% macro sql_text_list(values) -%}
+  [{% for value in values %}{{ sql_text(value) }}{% if not loop.last %}, {% endif %}{% endfor %}]
+{%- endmacro %}
+
+{% macro as_of() -%}
+  date {{ sql_text(var('as_of')) }}
+{%- endmacro %}
+
+{% macro create_sources() %}
+  {% if execute and flags.WHICH in ('run', 'build', 'test', 'seed') %}
+    {% for source in graph.sources.values() %}
+      {% set folder = var('people_dir') if source.source_name == 'people' else var('catalogue_dir') %}
+      {% do run_query('create schema if not exists ' ~ source.schema) %}
+      {% if source.source_name == 'lake' %}
+        {% set relation = lake_relation(var('lake_files')) %}
+      {% elif folder and has_file(folder ~ '/' ~ source.identifier ~ '.parquet') %}
+        {% set relation = 'read_parquet(' ~ sql_text(folder ~ '/' ~ source.identifier ~ '.parquet') ~ ')' %}
+      {% else %}
+        {% set relation = none %}
+      {% endif %}
+      {% set columns = [] %}
+      {% for column in source.columns.values() %}
+        {% do columns.append(('cast(' ~ (column.name if relation else 'null') ~ ' as ' ~ column.data_type ~ ') as ' ~ column.name)) %}
+      {% endfor %}
+      {% do run_query(
+        'create or replace view ' ~ source.schema ~ '.' ~ source.identifier ~ ' as select ' ~ columns | join(', ')
+        ~ (' from ' ~ relation if relation else ' where false')) %}
+    {% endfor %}
+  {% endif %}
+{% endmacro %}
+
+{% macro has_file(path) %}
+  {{ return(run_query('select count(*) from glob(' ~ sql_text(path) ~ ')').columns[0].values()[0] > 0) }}
+{% endmacro %}
+
+{% macro lake_relation(files) %}
+  {% if files %}
+    {{ return(
+      'read_parquet(' ~ sql_text_list(files)
+      ~ ", hive_partitioning = true, hive_types = {'tenant': varchar, 'stored_date': date}, union_by_name = true)"
+      ~ ' where seq > ' ~ var('from_seq') ~ ' and seq <= ' ~ var('to_seq')) }}
+  {% endif %}
+  {{ return(none) }}
+{% endmacro %}
