@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
 from people import roles
-from people.db import bump_revision, check_tenant, now, reading, settings_of, writing
+from people.db import bump_revision, check_tenant, now, reading, settings_of, today, writing
 from people.tables import ADMINISTRATOR, account, login_failure, login_session, person
 
 PASSWORD_MIN_LENGTH = 10
@@ -90,7 +90,9 @@ def create(
                 account_id=account_id,
                 school_key=school_key if role in roles.NEEDS_SCHOOL else None,
             )
-    return Account(account_id, tenant, login, person_key, False)
+    made = Account(account_id, tenant, login, person_key, False)
+    _audit(engine, made, "create-account")
+    return made
 
 
 def find(engine: Engine, login: str) -> Account | None:
@@ -143,6 +145,73 @@ def reset_password(engine: Engine, login: str, password: str) -> None:
         connection.execute(delete(login_failure).where(login_failure.c.login_hash == _login_hash(login)))
         end_sessions(connection, known.account_id)
     _audit(engine, known, "reset-password")
+
+
+def change_roles(
+    engine: Engine,
+    login: str,
+    *,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    school_key: str | None = None,
+) -> None:
+    """Give roles to the account (or its person) and take others away; open sessions feel it at their next step."""
+    known = get(engine, login)
+    for role in (*add, *remove):
+        roles.check_role(role)
+    if known.person_key is None and (lacking := sorted(roles.NEEDS_PERSON.intersection(add))):
+        raise InputError(
+            f"{login!r} is nobody's account, and {', '.join(lacking)} is a person's role",
+            mend="make an account with that role from the start",
+        )
+    tenant, person_key, account_id = known.tenant, known.person_key, known.account_id
+    with writing(engine) as connection:
+        for role in remove:
+            roles.withdraw_role(
+                connection, tenant=tenant, role=role, person_key=person_key, account_id=account_id
+            )
+        for role in add:
+            roles.grant_role(
+                connection,
+                tenant=tenant,
+                role=role,
+                person_key=person_key,
+                account_id=account_id,
+                school_key=school_key if role in roles.NEEDS_SCHOOL else None,
+            )
+    for role in add:
+        _audit(engine, known, f"grant-role-{role}")
+    for role in remove:
+        _audit(engine, known, f"withdraw-role-{role}")
+
+
+def held_roles(engine: Engine, login: str) -> tuple[str, ...]:
+    """The roles that an account holds today."""
+    known = get(engine, login)
+    with reading(engine) as connection:
+        return roles.roles_held(
+            connection,
+            tenant=known.tenant,
+            account_id=known.account_id,
+            person_key=known.person_key,
+            today=today(engine),
+        )
+
+
+def find_person(engine: Engine, *, tenant: str, home_page: str, sourced_id: str) -> str:
+    """The person_key of a user of the roster that was imported under `home_page`; InputError without one."""
+    query = select(person.c.person_key).where(
+        person.c.tenant == tenant, person.c.source == home_page, person.c.sourced_id == sourced_id
+    )
+    with reading(engine) as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise InputError(
+            f"There is no user {sourced_id!r} in the roster of {home_page}",
+            where=f"tenant {tenant!r}",
+            mend="import the roster first, with the same --tenant and --home-page",
+        )
+    return str(row[0])
 
 
 def verify(engine: Engine, login: str, password: str) -> Account:

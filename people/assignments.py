@@ -164,6 +164,17 @@ def list_unknown_actors(engine: Engine, tenant: str) -> list[UnknownActor]:
         return [UnknownActor(*row.tuple()) for row in connection.execute(query)]
 
 
+def list_schools(engine: Engine, tenant: str) -> list[tuple[str, str, str]]:
+    """(school_key, type, title) of every organisation of the tenant, by title."""
+    query = (
+        select(organisation.c.school_key, organisation.c.type, organisation.c.title)
+        .where(organisation.c.tenant == tenant, organisation.c.is_active)
+        .order_by(organisation.c.title)
+    )
+    with reading(engine) as connection:
+        return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
 def _person(connection: Connection, tenant: str, who: str) -> str:
     """The person_key that `who` is, or that the log-in `who` belongs to."""
     known = select(person.c.person_key).where(person.c.tenant == tenant, person.c.is_active)

@@ -1,0 +1,277 @@
+"""`learnlake roster` and `learnlake user`: the people's commands. What they do lives in `people`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from learnlake.errors import InputError, RosterError
+from learnlake.settings import get_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from people.oneroster import RosterReport
+
+roster_app = typer.Typer(help="OneRoster files: who is who.", no_args_is_help=True)
+user_app = typer.Typer(help="Accounts and roles, and who teaches what was discovered.", no_args_is_help=True)
+console = Console(soft_wrap=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose people these are.")]
+Login = Annotated[str, typer.Argument(help="The log-in.")]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input instead of making one."),
+]
+
+
+@roster_app.callback()
+def _roster() -> None:
+    """OneRoster files: who is who."""
+
+
+@roster_app.command("import")
+def roster_import(
+    path: Annotated[Path, typer.Argument(help="OneRoster 1.1 or 1.2 CSV files: a folder or a zip.")],
+    tenant: Tenant,
+    home_page: Annotated[
+        str,
+        typer.Option(help="homePage of the accounts under which the source's statements name its people."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
+    ] = False,
+) -> None:
+    """Import a roster: whole or not at all, every bad row named. Importing the same again changes nothing."""
+    from people.oneroster import import_roster
+
+    settings = get_settings()
+    settings.home.create()
+    try:
+        report = import_roster(settings, tenant, path, home_page=home_page, dry_run=dry_run)
+    except RosterError as error:
+        _print_problems(error)
+        raise typer.Exit(2) from error
+    _print_report(report)
+
+
+def _print_problems(error: RosterError) -> None:
+    """All of them, where the error itself shows the first fifty."""
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors.print(f"learnlake: {error.what}")
+    for problem in error.problems:
+        errors.print(f"  {problem}")
+    if error.mend:
+        errors.print(f"  mend:  {error.mend}")
+
+
+def _print_report(report: RosterReport) -> None:
+    title = f"OneRoster {report.version} roster of {report.tenant}"
+    table = Table("table", title=f"{title} (nothing written)" if report.is_dry_run else title)
+    for heading in ("added", "changed", "revoked", "unchanged"):
+        table.add_column(heading, justify="right")
+    for row in report.tables:
+        table.add_row(row.table, *(f"{n:,}" for n in (row.added, row.changed, row.revoked, row.unchanged)))
+    console.print(table)
+    if report.taken_over:
+        console.print(f"{report.taken_over} unknown actor(s) turned out to be people of this roster.")
+    for warning in report.warnings:
+        console.print(f"warning: {warning}")
+    if not report.is_changed:
+        console.print("Nothing has changed.")
+
+
+@user_app.command("create")
+def user_create(
+    login: Login,
+    tenant: Tenant,
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role to hold, beside the roster's; may be repeated.")
+    ] = None,
+    sourced_id: Annotated[str | None, typer.Option(help="The account of this user of a roster.")] = None,
+    home_page: Annotated[
+        str | None, typer.Option(help="The --home-page that roster was imported with.")
+    ] = None,
+    person: Annotated[str | None, typer.Option(help="The account of this person (person_key).")] = None,
+    school: Annotated[
+        str | None, typer.Option(help="The school that a principal leads (school_key).")
+    ] = None,
+    given_name: Annotated[str | None, typer.Option(help="For a person whom no roster knows.")] = None,
+    family_name: Annotated[str | None, typer.Option(help="For a person whom no roster knows.")] = None,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Make an account. Without --password-stdin a password is made and shown this once."""
+    from people import accounts
+
+    with _engine() as engine:
+        if sourced_id is not None:
+            if home_page is None:
+                raise InputError("A sourcedId alone names nobody", mend="give --home-page too")
+            person = accounts.find_person(engine, tenant=tenant, home_page=home_page, sourced_id=sourced_id)
+        password = _password(password_stdin)
+        accounts.create(
+            engine,
+            tenant=tenant,
+            login=login,
+            password=password,
+            role_names=role or (),
+            person_key=person,
+            school_key=school,
+            given_name=given_name,
+            family_name=family_name,
+        )
+        held = ", ".join(accounts.held_roles(engine, login)) or "none yet: no log-in until there is one"
+    console.print(f"Made {login}; roles: {held}", markup=False)
+    _show_password(password, password_stdin)
+
+
+@user_app.command("list")
+def user_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None) -> None:
+    """All accounts with their roles."""
+    from people import accounts
+
+    table = Table("log-in", "tenant", "roles", "person", "state")
+    with _engine() as engine:
+        for known in accounts.list_accounts(engine, tenant=tenant):
+            held = ", ".join(accounts.held_roles(engine, known.login))
+            state = "disabled" if known.is_disabled else "open"
+            table.add_row(known.login, known.tenant, held, known.person_key or "", state)
+    console.print(table)
+
+
+@user_app.command("disable")
+def user_disable(
+    login: Login,
+    undo: Annotated[bool, typer.Option("--undo", help="Open the account again.")] = False,
+) -> None:
+    """Shut an account and end its sessions at once."""
+    from people import accounts
+
+    with _engine() as engine:
+        accounts.disable(engine, login, is_disabled=not undo)
+    console.print(
+        f"{login} is {'open again' if undo else 'disabled; its sessions have ended'}.", markup=False
+    )
+
+
+@user_app.command("reset")
+def user_reset(login: Login, password_stdin: PasswordStdin = False) -> None:
+    """Set a new password, end all sessions, lift a lock-out."""
+    from people import accounts
+
+    password = _password(password_stdin)
+    with _engine() as engine:
+        accounts.reset_password(engine, login, password)
+    console.print(f"{login} has a new password; its sessions have ended.", markup=False)
+    _show_password(password, password_stdin)
+
+
+@user_app.command("roles")
+def user_roles(
+    login: Login,
+    add: Annotated[list[str] | None, typer.Option(help="A role to give; may be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A role to take away; may be repeated.")] = None,
+    school: Annotated[
+        str | None, typer.Option(help="The school that a principal leads (school_key).")
+    ] = None,
+) -> None:
+    """Show an account's roles, or change them."""
+    from people import accounts
+
+    with _engine() as engine:
+        if add or remove:
+            accounts.change_roles(engine, login, add=add or (), remove=remove or (), school_key=school)
+        held = accounts.held_roles(engine, login)
+    console.print(", ".join(held) or "no role: no log-in")
+
+
+@user_app.command("assign-teacher")
+def user_assign_teacher(
+    who: Annotated[str, typer.Argument(help="A log-in or a person_key.")],
+    section: Annotated[str, typer.Argument(help="section_key, as `learnlake user sections` shows it.")],
+    tenant: Tenant,
+    role: Annotated[str, typer.Option(help="teacher or assistant.")] = "teacher",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="End the assignment instead.")] = False,
+) -> None:
+    """Let somebody teach a section that no roster knows; only then does a teacher see it."""
+    from people import assignments
+
+    home = get_settings().home
+    with _engine() as engine:
+        if withdraw:
+            ended = assignments.withdraw_teacher(engine, home, tenant, section, who)
+            console.print(f"{ended} assignment(s) ended.")
+        elif assignments.assign_teacher(engine, home, tenant, section, who, role=role):
+            console.print(f"{who} is {role} of {section} now.", markup=False)
+        else:
+            console.print("Nothing has changed.")
+
+
+@user_app.command("sections")
+def user_sections(tenant: Tenant) -> None:
+    """Sections that statements named and no roster knows."""
+    from people import assignments
+
+    table = Table("section_key", "title", "platform", "students", "teachers", "iri")
+    with _engine() as engine:
+        for row in assignments.list_discovered_sections(engine, tenant):
+            numbers = (str(row.student_count), str(row.teacher_count))
+            table.add_row(row.section_key, row.title, row.platform, *numbers, row.iri)
+    console.print(table)
+
+
+@user_app.command("actors")
+def user_actors(tenant: Tenant, limit: Annotated[int, typer.Option(help="How many to show.")] = 50) -> None:
+    """Actors of statements whom no roster knows, with the identifier that they are known by."""
+    from people import assignments
+
+    with _engine() as engine:
+        found = assignments.list_unknown_actors(engine, tenant)
+    table = Table("person_key", "kind", "identifier", "sections")
+    for row in found[:limit]:
+        table.add_row(row.person_key, row.kind, row.value.replace("\n", " "), str(row.section_count))
+    console.print(table)
+    console.print(f"{len(found)} unknown actor(s).")
+
+
+@user_app.command("schools")
+def user_schools(tenant: Tenant) -> None:
+    """Schools and other organisations, for a principal's --school."""
+    from people import assignments
+
+    table = Table("school_key", "type", "title")
+    with _engine() as engine:
+        for row in assignments.list_schools(engine, tenant):
+            table.add_row(*row)
+    console.print(table)
+
+
+@contextlib.contextmanager
+def _engine() -> Iterator[Engine]:
+    from people.db import open_people
+
+    settings = get_settings()
+    settings.home.create()
+    engine = open_people(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _password(from_stdin: bool) -> str:
+    from people.accounts import new_password
+
+    return sys.stdin.readline().rstrip("\n") if from_stdin else new_password()
+
+
+def _show_password(password: str, from_stdin: bool) -> None:
+    if not from_stdin:
+        console.print(f"Password, shown this once: {password}", markup=False, highlight=False)
