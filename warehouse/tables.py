@@ -14,7 +14,7 @@ FILLED: dict[str, str] = {
     "prd_mastery": f"""
         tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar,
         course_key varchar, skill_key varchar not null, mastery double, is_mastered boolean,
-        opportunity_count bigint, correct_count bigint, last_attempt_at timestamptz, {_MODEL}""",
+        opportunity_count bigint, correct_count bigint, last_attempt_at timestamp, {_MODEL}""",
     "prd_risk": f"""
         tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar not null,
         course_key varchar, session_key varchar, week_index integer, risk double, risk_previous double,
@@ -24,14 +24,14 @@ FILLED: dict[str, str] = {
         course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, why varchar,
         model_version varchar, as_of date""",
     "qc_build": """
-        tenant varchar not null, build_id varchar not null, run_id varchar, built_at timestamptz, as_of date,
+        tenant varchar not null, build_id varchar not null, run_id varchar, built_at timestamp, as_of date,
         sealed_seq bigint, statement_count bigint, started_by varchar""",
     "qc_check": """
         tenant varchar not null, contract varchar not null, check_name varchar not null, severity varchar,
-        failing_count bigint, is_passed boolean, message varchar, checked_at timestamptz""",
+        failing_count bigint, is_passed boolean, message varchar, checked_at timestamp""",
     "qc_drift": """
         tenant varchar not null, feature varchar not null, reference_window varchar, current_window varchar,
-        statistic_name varchar, statistic double, threshold double, has_drifted boolean, checked_at timestamptz""",
+        statistic_name varchar, statistic double, threshold double, has_drifted boolean, checked_at timestamp""",
 }
 """Tables that the later stages fill, and their columns as DuckDB declares them."""
 

@@ -1,0 +1,269 @@
+"""Contracts as SQL: each mart read once for all row rules, then keys and relationships; sources over the new statements only.
+
+Light enough for each incremental run: DuckDB only. The same rules for the nightly run are in `suites`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from data_contracts.load import Column, Contract, Table, mart_contracts, source_contracts
+
+RESULT_SCHEMA: dict[str, Any] = {
+    "tenant": pl.String,
+    "contract": pl.String,
+    "check_name": pl.String,
+    "severity": pl.String,
+    "failing_count": pl.Int64,
+    "is_passed": pl.Boolean,
+    "message": pl.String,
+    "checked_at": pl.Datetime("us", "UTC"),
+}
+"""Columns of a result: those of the mart `qc_check`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RowCheck:
+    """`bad` is an SQL condition on one row; `mend` says what it means and what to do."""
+
+    name: str
+    bad: str
+    mend: str
+    severity: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finding:
+    tenant: str
+    contract: str
+    check: RowCheck
+    failing_count: int
+    example: str | None = None
+
+
+def check_marts(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    checked_at: dt.datetime,
+    contracts: Iterable[Contract] | None = None,
+) -> pl.DataFrame:
+    """Check every mart of schema `main`; one row per tenant and check, passed ones too (`RESULT_SCHEMA`)."""
+    chosen = mart_contracts() if contracts is None else tuple(contracts)
+    present = _columns(connection)
+    known = [t for c in chosen for t in c.tables if t.name in present and "tenant" in present[t.name]]
+    tenants = _tenants(connection, [t.name for t in known])
+    findings: list[_Finding] = []
+    for contract in chosen:
+        for table in contract.tables:
+            findings += _check_table(connection, contract, table, present, tenants)
+    return _frame(findings, checked_at)
+
+
+def check_sources(
+    connection: duckdb.DuckDBPyConnection,
+    lake_files: Sequence[str],
+    *,
+    from_seq: int,
+    to_seq: int,
+    checked_at: dt.datetime,
+    contracts: Iterable[Contract] | None = None,
+) -> pl.DataFrame:
+    """Check the statements with `from_seq < seq <= to_seq` of `lake_files` against each source that they say they follow."""
+    chosen = source_contracts() if contracts is None else tuple(contracts)
+    findings: list[_Finding] = []
+    if lake_files:
+        for contract in chosen:
+            for table in contract.tables:
+                findings += _check_statements(connection, contract, table, lake_files, from_seq, to_seq)
+    return _frame(findings, checked_at)
+
+
+def row_checks(table: Table, severity: str) -> list[RowCheck]:
+    """Every rule of `table` that can be told from one row."""
+    checks = [check for column in table.columns for check in _column_checks(column, severity)]
+    for rule in table.rules:
+        checks.append(RowCheck(rule.name, rule.implementation, rule.description, rule.severity or severity))
+    return checks
+
+
+def _column_checks(column: Column, severity: str) -> Iterator[RowCheck]:
+    name, what = _quoted(column.name), column.description
+    if column.is_required:
+        yield RowCheck(
+            f"{column.name}_is_there", f"{name} is null", f"{column.name} is missing. {what}", severity
+        )
+    low, high = column.options.minimum, column.options.maximum
+    if low is not None or high is not None:
+        limits = [
+            f"{name} < {low:g}" if low is not None else "",
+            f"{name} > {high:g}" if high is not None else "",
+        ]
+        span = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+        bad = f"({' or '.join(filter(None, limits))} or isnan({name}::double))"
+        yield RowCheck(f"{column.name}_in_range", bad, f"{column.name} lies outside {span}. {what}", severity)
+    if column.valid_values is not None:
+        allowed = ", ".join(_literal(v) for v in column.valid_values)
+        shown = ", ".join(str(v) for v in column.valid_values[:6]) + (
+            ", ..." if len(column.valid_values) > 6 else ""
+        )
+        text = f"{column.name} is none of {shown}. {what}"
+        yield RowCheck(f"{column.name}_is_known", f"{name} not in ({allowed})", text, severity)
+    if column.pattern is not None:
+        bad = f"not regexp_full_match({name}, {_literal(column.pattern)})"
+        text = f"{column.name} doesn't look like {column.pattern}. {what}"
+        yield RowCheck(f"{column.name}_has_its_form", bad, text, severity)
+
+
+def _check_table(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    table: Table,
+    present: dict[str, dict[str, str]],
+    tenants: list[str],
+) -> list[_Finding]:
+    severity = contract.severity
+    shape = RowCheck("columns", "", _shape_problem(table, present.get(table.name)), severity)
+    bad_shape = bool(shape.mend)
+    findings = [_Finding(tenant, contract.name, shape, int(bad_shape)) for tenant in tenants]
+    if bad_shape:
+        return findings
+    checks = row_checks(table, severity)
+    counts = _counted(connection, f"main.{_quoted(table.name)}", checks)
+    for tenant in tenants:
+        found = counts.get(tenant, (0,) * len(checks))
+        findings += [_Finding(tenant, contract.name, c, n) for c, n in zip(checks, found, strict=True)]
+    for check, query in _table_queries(table, severity, present):
+        per_tenant: dict[str, int] = dict(connection.execute(query).fetchall())
+        findings += [_Finding(t, contract.name, check, per_tenant.get(t, 0)) for t in tenants]
+    return findings
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, source: str, checks: list[RowCheck]
+) -> dict[str, tuple[int, ...]]:
+    sums = "".join(f", count(*) filter (where {check.bad})" for check in checks)
+    rows = connection.execute(
+        f"select tenant{sums} from {source} where tenant is not null group by tenant"
+    ).fetchall()
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def _table_queries(
+    table: Table, severity: str, present: dict[str, dict[str, str]]
+) -> Iterator[tuple[RowCheck, str]]:
+    keys = ", ".join(_quoted(k) for k in table.key)
+    name = f"main.{_quoted(table.name)}"
+    text = f"Several rows have the same {', '.join(table.key)}: {table.grain} A batch was taken twice, or a join multiplied it."
+    query = (
+        f"select tenant, sum(n - 1)::bigint from (select tenant, count(*) as n from {name}"
+        f" group by tenant, {keys} having count(*) > 1) group by tenant"
+    )
+    yield RowCheck("key_is_unique", "", text, severity), query
+    for column in table.columns:
+        for relationship in column.relationships:
+            other, _, other_column = relationship.to.partition(".")
+            if other not in present:
+                continue
+            text = f"{column.name} names something that is not in {other}. Import the roster or catalogue that holds it."
+            query = (
+                f"select t.tenant, count(*) from {name} t anti join main.{_quoted(other)} o"
+                f" on o.tenant = t.tenant and o.{_quoted(other_column)} = t.{_quoted(column.name)}"
+                f" where t.{_quoted(column.name)} is not null group by t.tenant"
+            )
+            yield RowCheck(f"{column.name}_is_in_{other}", "", text, severity), query
+
+
+def _check_statements(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    table: Table,
+    lake_files: Sequence[str],
+    from_seq: int,
+    to_seq: int,
+) -> list[_Finding]:
+    checks = row_checks(table, contract.severity)
+    counted = ", ".join(f"count(*) filter (where {c.bad}), min(id) filter (where {c.bad})" for c in checks)
+    files = ", ".join(_literal(path) for path in lake_files)
+    rows = connection.execute(
+        f"select tenant, {counted} from read_parquet([{files}], hive_partitioning = true,"
+        " hive_types = {'tenant': varchar, 'stored_date': date})"
+        f" where seq > {from_seq} and seq <= {to_seq} and ({table.applies_to}) group by tenant"
+    ).fetchall()
+    return [
+        _Finding(row[0], contract.name, check, row[1 + 2 * n], row[2 + 2 * n])
+        for row in rows
+        for n, check in enumerate(checks)
+    ]
+
+
+def _shape_problem(table: Table, columns: dict[str, str] | None) -> str:
+    if columns is None:
+        return f"The table {table.name} is not there; run the transform stage."
+    promised = {c.name: c.physical_type for c in table.columns}
+    missing = [n for n in promised if n not in columns]
+    extra = [n for n in columns if n not in promised]
+    other = [f"{n} is {columns[n]}, not {t}" for n, t in promised.items() if n in columns and columns[n] != t]
+    parts = []
+    if missing:
+        parts.append(f"without {', '.join(missing)}")
+    if extra:
+        parts.append(f"with {', '.join(extra)} that no contract promises")
+    if other:
+        parts.append("; ".join(other))
+    return f"{table.name} comes {'; '.join(parts)}. Change the model or the contract." if parts else ""
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    rows = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns()"
+        " where schema_name = 'main' and database_name = current_database() order by table_name, column_index"
+    ).fetchall()
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def _tenants(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> list[str]:
+    if not tables:
+        return [""]
+    union = " union ".join(f"select tenant from main.{_quoted(t)}" for t in tables)
+    return sorted(t for (t,) in connection.execute(union).fetchall() if t is not None) or [""]
+
+
+def _frame(findings: list[_Finding], checked_at: dt.datetime) -> pl.DataFrame:
+    rows = [
+        {
+            "tenant": f.tenant,
+            "contract": f.contract,
+            "check_name": f.check.name,
+            "severity": f.check.severity,
+            "failing_count": f.failing_count,
+            "is_passed": f.failing_count == 0,
+            "message": _message(f),
+            "checked_at": checked_at,
+        }
+        for f in findings
+    ]
+    return pl.DataFrame(rows, schema=RESULT_SCHEMA)
+
+
+def _message(finding: _Finding) -> str:
+    if finding.failing_count == 0:
+        return ""
+    example = f" For example statement {finding.example}." if finding.example else ""
+    return f"{finding.failing_count} row(s): {finding.check.mend}{example}"
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _literal(value: object) -> str:
+    return str(value) if isinstance(value, int | float) else "'" + str(value).replace("'", "''") + "'"
