@@ -68,7 +68,6 @@ class Working:
         self._full_refresh = full_refresh
         self._stack = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._lake: lake.Lake | None = None
         self._window: Window | None = None
         self._ends_at: Watermark | None = None
 
@@ -97,16 +96,16 @@ class Working:
     def look(self) -> Window:
         """Fix what this run takes in: one version of the lake and the newest roster and catalogue. Cheap."""
         before = self.watermark()
-        self._lake = lake.open_lake(self.home)
+        held_lake = lake.open_lake(self.home)
         people = generations.current(self.home.lake_people)
         held = catalogue.ensure(self.home)
         defined = definitions(self.settings)
         is_full = (
-            self._full_refresh or before.definitions != defined or before.sealed_seq > self._lake.sealed_seq
+            self._full_refresh or before.definitions != defined or before.sealed_seq > held_lake.sealed_seq
         )
         from_seq = 0 if is_full else before.sealed_seq
         self._ends_at = Watermark(
-            sealed_seq=self._lake.sealed_seq,
+            sealed_seq=held_lake.sealed_seq,
             people_generation=people.name if people else "",
             catalogue_generation=held.name,
             as_of=today(self.settings).isoformat(),
@@ -114,13 +113,13 @@ class Working:
         )
         self._window = Window(
             from_seq=from_seq,
-            to_seq=self._lake.sealed_seq,
+            to_seq=held_lake.sealed_seq,
             as_of=today(self.settings),
             previous_as_of=None if is_full else before.as_of_date,
             is_full_refresh=is_full,
             is_people_changed=is_full or before.people_generation != self._ends_at.people_generation,
             is_catalogue_changed=is_full or before.catalogue_generation != held.name,
-            lake_files=tuple(self._lake.files_after(from_seq)),
+            lake_files=tuple(held_lake.files_after(from_seq)),
         )
         return self._window
 
@@ -154,20 +153,13 @@ class Working:
                 where=str(self.home.lake_people),
                 mend="`people.lake.publish` writes it; the stage `discover` calls it",
             )
-        assert self._lake is not None
-        counts = self.home.warehouse / "lake_counts.parquet"
-        self._lake.counts().write_parquet(counts)
         return {
             "lake_files": list(window.lake_files),
             "from_seq": window.from_seq,
             "to_seq": window.to_seq,
-            "lake_counts_file": str(counts),
             "people_dir": str(people),
             "catalogue_dir": str(held),
-            "is_people_changed": window.is_people_changed,
-            "is_catalogue_changed": window.is_catalogue_changed,
             "as_of": window.as_of.isoformat(),
-            "previous_as_of": window.previous_as_of.isoformat() if window.previous_as_of else "",
             **{name: getattr(self.settings, name) for name in THRESHOLDS},
         }
 
