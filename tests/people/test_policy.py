@@ -1,0 +1,362 @@
+"""The one policy as a table: role, mart, answer; and for any roster at all, no row outside the scope."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, insert, update
+
+from learnlake.errors import AccessError
+from learnlake.settings import Settings, get_settings
+from people import policy
+from people.db import open_people, writing
+from people.oneroster import import_roster
+from people.roles import ROLES, grant_role
+from people.sessions import Viewer
+from people.tables import (
+    academic_session,
+    enrolment,
+    guardianship,
+    organisation,
+    person,
+    role_assignment,
+    section,
+)
+from tests.people.rosters import HOME_PAGE, small_school
+from tests.scale import scaled
+
+ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
+DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "people.md"
+
+# One letter a role, in the order of ROLES: teacher, assistant, principal, guardian, student, administrator, analyst.
+# t the tenant's rows, h those of the own schools, s of the own sections, p of the own persons, - none
+TABLE = {
+    "dim_organisation": "ttttttt",
+    "dim_academic_session": "ttttttt",
+    "dim_course": "ttttttt",
+    "dim_class": "sshsstt",
+    "dim_person": "pphpp-t",
+    "dim_activity": "ttttt-t",
+    "dim_skill": "ttttt-t",
+    "brg_skill_prerequisite": "ttttt-t",
+    "brg_activity_skill": "ttttt-t",
+    "brg_enrolment": "sshpp-t",
+    "fct_statement": "ss--p-t",
+    "fct_attempt": "ss--p-t",
+    "fct_assessment_result": "sshpp-t",
+    "fct_attendance": "sshpp-t",
+    "fct_outcome": "sshpp-t",
+    "msr_student_week": "sshpp-t",
+    "msr_class_week": "ssh---t",
+    "prd_mastery": "sshpp-t",
+    "prd_risk": "ssh---t",
+    "prd_next_activity": "ss-pp-t",
+    "qc_build": "ttttttt",
+    "qc_freshness": "ttttttt",
+    "qc_reconciliation": "-----tt",
+    "qc_check": "-----tt",
+    "qc_unmapped": "-----tt",
+    "qc_drift": "-----tt",
+}
+LETTERS = {"t": (), "h": ("school_key",), "s": ("section_key",), "p": ("person_key",)}
+
+
+def _scope(role: str, *grants: policy.Grant) -> policy.Scope:
+    return policy.Scope("t", "p_viewer", role, grants, False)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("mart", TABLE)
+def test_each_role_sees_of_each_mart_what_the_table_says(role: str, mart: str) -> None:
+    letter = TABLE[mart][ROLES.index(role)]
+    if letter == "-":
+        with pytest.raises(AccessError):
+            policy.filter_for(_scope(role), mart)
+        return
+    allowed = policy.filter_for(_scope(role), mart)
+    assert allowed.columns == LETTERS[letter]
+    row = {"tenant": "t", "school_key": "h", "section_key": "s", "person_key": "p"}
+    assert allowed.admits(row) == (letter == "t")  # without a grant only open marts show a row
+    assert not allowed.admits({**row, "tenant": "another"})
+
+
+def test_every_mart_of_the_contract_has_a_rule_and_no_other() -> None:
+    named = re.findall(
+        r"^\| `((?:dim|brg|fct|msr|prd|qc)_\w+)` \|", ARCHITECTURE.read_text(), flags=re.MULTILINE
+    )
+    assert set(named) == set(policy.MARTS) == set(TABLE)
+
+
+@pytest.mark.parametrize("mart", ["fct_new_and_without_rule", "person", "stg_statement", "", "DIM_PERSON"])
+def test_a_mart_without_a_rule_is_refused_to_everybody(mart: str) -> None:
+    with pytest.raises(AccessError):
+        policy.rule(mart)
+    for role in ROLES:
+        with pytest.raises(AccessError):
+            policy.filter_for(_scope(role), mart)
+
+
+def test_a_role_that_does_not_exist_sees_nothing() -> None:
+    for mart in policy.MARTS:
+        with pytest.raises(AccessError):
+            policy.filter_for(_scope("headmaster"), mart)
+
+
+def test_a_grant_of_several_keys_opens_no_more_than_all_of_them() -> None:
+    scope = _scope("student", policy.Grant(section_key="s1", person_key="p1"), policy.Grant(person_key="p1"))
+    week = policy.filter_for(scope, "msr_student_week")
+    assert week.admits({"tenant": "t", "section_key": "s1", "person_key": "p1"})
+    assert not week.admits({"tenant": "t", "section_key": "s1", "person_key": "class mate"})
+    assert policy.filter_for(scope, "dim_class").values == (("s1",),)
+
+
+def test_the_documentation_shows_the_rules() -> None:
+    signs = {
+        (): "all",
+        ("school_key",): "own school",
+        ("section_key",): "own sections",
+        ("person_key",): "own persons",
+    }
+    lines = [f"| mart | {' | '.join(ROLES)} |", f"|---|{'---|' * len(ROLES)}"]
+    for mart in policy.MARTS:
+        by_role = policy.rule(mart).columns_by_role
+        cells = [signs[by_role[role]] if role in by_role else "–" for role in ROLES]
+        lines.append(f"| `{mart}` | {' | '.join(cells)} |")
+    assert "\n".join(lines) in DOCUMENTATION.read_text()
+
+
+@pytest.fixture
+def school(engine: Engine, settings: Settings, tmp_path: Path) -> dict[str, str]:
+    """The small school; answers sourcedId -> person_key."""
+    import_roster(settings, "t", small_school().write(tmp_path / "r"), home_page=HOME_PAGE)
+    with engine.connect() as connection:
+        rows = connection.execute(person.select())
+        return {row.sourced_id: row.person_key for row in rows}
+
+
+def _viewer(school: dict[str, str], who: str, role: str) -> Viewer:
+    return Viewer(1, school[who], "t", role, (role,), who)
+
+
+def _sees(engine: Engine, viewer: Viewer, mart: str) -> set[str]:
+    return {value[0] for value in policy.filter_for(policy.scope(engine, viewer), mart).values}
+
+
+def test_scopes_of_a_real_roster(engine: Engine, school: dict[str, str]) -> None:
+    def sees(who: str, role: str, mart: str) -> set[str]:
+        return _sees(engine, _viewer(school, who, role), mart)
+
+    keys = {name: {school[name]} for name in school}
+    assert sees("t-a", "teacher", "msr_student_week") == {"t:c1"}
+    assert sees("t-a", "teacher", "dim_person") == {school[n] for n in ("t-a", "a-a", "st1", "st2")}
+    assert sees("a-a", "assistant", "fct_attempt") == {"t:c1"}
+    assert sees("st1", "student", "msr_student_week") == keys["st1"]
+    assert sees("st1", "student", "dim_class") == {"t:c1"}
+    assert sees("g1", "guardian", "prd_mastery") == keys["st1"] | keys["st3"]
+    assert sees("g1", "guardian", "dim_class") == {"t:c1", "t:c2"}
+    assert sees("p-a", "principal", "msr_class_week") == {"t:s1"}
+
+
+def test_a_principal_of_a_district_leads_all_its_schools(engine: Engine, school: dict[str, str]) -> None:
+    with writing(engine) as connection:
+        grant_role(connection, tenant="t", role="principal", person_key=school["p-a"], school_key="t:d")
+    assert _sees(engine, _viewer(school, "p-a", "principal"), "dim_class") == {"t:d", "t:s1", "t:s2"}
+
+
+def test_only_those_who_may_see_names_are_shown_them(engine: Engine, school: dict[str, str]) -> None:
+    people = {"teacher": "t-a", "assistant": "a-a", "guardian": "g1", "student": "st1", "principal": "p-a"}
+    shown = {
+        role: policy.scope(engine, _viewer(school, who, role)).shows_names for role, who in people.items()
+    }
+    assert shown == {
+        "teacher": True,
+        "assistant": True,
+        "guardian": True,
+        "student": True,
+        "principal": False,
+    }
+    assert not policy.SHOWS_NAMES & {"administrator", "analyst"}
+
+
+def test_nobody_acts_in_a_role_that_he_does_not_hold(engine: Engine, school: dict[str, str]) -> None:
+    for role in set(ROLES) - {"student"}:
+        with pytest.raises(AccessError):
+            policy.scope(engine, _viewer(school, "st1", role))
+    elsewhere = Viewer(1, school["t-a"], "another", "teacher", ("teacher",), "t-a")
+    with pytest.raises(AccessError):
+        policy.scope(engine, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("change", "sees"),
+    [
+        ({}, True),
+        ({"is_active": False}, False),
+        ({"end_date": dt.date(2026, 11, 1)}, False),  # left in the middle of a running session
+        ({"end_date": dt.date(2026, 12, 31)}, True),
+        ({"begin_date": dt.date(2026, 12, 1)}, False),
+        ({"begin_date": dt.date(2026, 8, 1), "end_date": dt.date(2026, 11, 20)}, True),
+    ],
+)
+def test_a_teachers_sight_ends_with_the_enrolment(
+    engine: Engine, school: dict[str, str], monkeypatch: pytest.MonkeyPatch, change: dict, sees: bool
+) -> None:
+    with writing(engine) as connection:
+        connection.execute(
+            update(enrolment)
+            .where(enrolment.c.person_key == school["t-a"])
+            .values({"begin_date": None, "end_date": None, **change})
+        )
+    assert _on_day(dt.date(2026, 11, 20), school, monkeypatch) == ({"t:c1"} if sees else set())
+
+
+def test_who_taught_to_the_end_still_sees_the_finished_section(
+    engine: Engine, school: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as connection:
+        connection.execute(update(enrolment).values(end_date=dt.date(2026, 12, 31)))
+        connection.execute(update(academic_session).values(end_date=dt.date(2026, 12, 31)))
+    assert _on_day(dt.date(2027, 6, 1), school, monkeypatch) == {"t:c1"}
+
+
+def _on_day(day: dt.date, school: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What the teacher of c1 sees when today is `day`."""
+    monkeypatch.setenv("LEARNLAKE_TODAY", day.isoformat())
+    get_settings.cache_clear()
+    engine = open_people(get_settings())
+    try:
+        return _sees(engine, _viewer(school, "t-a", "teacher"), "msr_student_week")
+    finally:
+        engine.dispose()
+
+
+def test_a_revoked_guardianship_shows_nothing_any_more(
+    engine: Engine, settings: Settings, school: dict[str, str], tmp_path: Path
+) -> None:
+    roster = small_school()
+    roster.row("users", "g1")["agentSourcedIds"] = "st3"
+    import_roster(settings, "t", roster.write(tmp_path / "r"), home_page=HOME_PAGE)
+    assert _sees(engine, _viewer(school, "g1", "guardian"), "prd_mastery") == {school["st3"]}
+
+
+_PEOPLE = [f"p{number}" for number in range(6)]
+_SECTIONS = [f"t:s{number}" for number in range(4)]
+_SCHOOLS = ["t:h0", "t:h1"]
+_MEMBERSHIPS = st.lists(
+    st.tuples(
+        st.sampled_from(_PEOPLE),
+        st.sampled_from(_SECTIONS),
+        st.sampled_from(["student", "teacher", "assistant"]),
+        st.booleans(),
+    ),
+    max_size=12,
+    unique_by=lambda row: row[:3],
+)
+_FAMILIES = st.lists(
+    st.tuples(st.sampled_from(_PEOPLE), st.sampled_from(_PEOPLE), st.booleans()),
+    max_size=5,
+    unique_by=lambda r: r[:2],
+)
+_ROLE_PLAYERS = st.tuples(st.sampled_from(_PEOPLE), st.sampled_from(ROLES))
+
+
+@pytest.fixture(scope="module")
+def any_engine():
+    """One people.db for all examples: each example is undone."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_people(Settings(LEARNLAKE_HOME=Path(folder)))
+        yield engine
+        engine.dispose()
+
+
+@hypothesis_settings(
+    max_examples=scaled(150, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(memberships=_MEMBERSHIPS, families=_FAMILIES, led=st.sampled_from(_SCHOOLS), player=_ROLE_PLAYERS)
+def test_no_row_outside_the_scope_for_any_roster(
+    any_engine: Engine, memberships, families, led, player
+) -> None:
+    who, role = player
+    _fill(any_engine, memberships, families, led, who, role)
+    scope = policy.scope(any_engine, Viewer(1, who, "t", role, (role,), who))
+    taught = {s for p, s, r, active in memberships if p == who and r == role and active}
+    own = {child for guardian, child, active in families if guardian == who and active}
+    own = own if role == "guardian" else {who}
+    teaches = role in ("teacher", "assistant")
+    visible = {
+        (): lambda row: True,
+        ("school_key",): lambda row: role == "principal" and row["school_key"] == led,
+        ("section_key",): lambda row: (
+            row["section_key"] in taught
+            if teaches
+            else any(_learns(memberships, learner, row["section_key"]) for learner in own)
+        ),
+        ("person_key",): lambda row: (
+            _meets(memberships, row["person_key"], taught) if teaches else row["person_key"] in own
+        ),
+    }
+    for mart in policy.MARTS:
+        try:
+            allowed = policy.filter_for(scope, mart)
+        except AccessError:
+            continue
+        for person_key, section_key in itertools.product(_PEOPLE, _SECTIONS):
+            school = _SCHOOLS[int(section_key[-1]) % 2]
+            row = {"tenant": "t", "person_key": person_key, "section_key": section_key, "school_key": school}
+            assert allowed.admits(row) == visible[allowed.columns](row), (mart, row)
+            assert not allowed.admits({**row, "tenant": "u"})
+
+
+def _meets(memberships, person_key: str, sections: set[str]) -> bool:
+    return any(p == person_key and s in sections for p, s, _, _ in memberships)
+
+
+def _learns(memberships, person_key: str, section_key: str) -> bool:
+    return any(p == person_key and s == section_key and r == "student" for p, s, r, _ in memberships)
+
+
+def _fill(engine: Engine, memberships, families, led: str, who: str, role: str) -> None:
+    common = {"tenant": "t", "source": "test"}
+    with writing(engine) as connection:
+        for table in (organisation, section, person, enrolment, guardianship, role_assignment):
+            connection.execute(table.delete())
+        connection.execute(
+            insert(organisation),
+            [{**common, "school_key": h, "type": "school", "title": h} for h in _SCHOOLS],
+        )
+        sections = [
+            {
+                **common,
+                "section_key": s,
+                "course_key": "c",
+                "school_key": _SCHOOLS[int(s[-1]) % 2],
+                "title": s,
+                "iri": s,
+            }
+            for s in _SECTIONS
+        ]
+        connection.execute(insert(section), sections)
+        connection.execute(insert(person), [{**common, "person_key": p, "kind": "rostered"} for p in _PEOPLE])
+        for number, (p, s, r, active) in enumerate(memberships):
+            connection.execute(
+                insert(enrolment).values(
+                    **common, enrolment_key=str(number), section_key=s, person_key=p, role=r, is_active=active
+                )
+            )
+        for guardian, child, active in families:
+            connection.execute(
+                insert(guardianship).values(
+                    **common, guardian_key=guardian, person_key=child, is_active=active
+                )
+            )
+        grant_role(
+            connection, tenant="t", role=role, person_key=who, school_key=led if role == "principal" else None
+        )
