@@ -1,0 +1,1 @@
+"""The resources of the xAPI service, one module each. They speak HTTP; rules of statements and SQL live elsewhere."""

@@ -1,0 +1,28 @@
+"""`/health`, `/ready`, `/metrics`: for operators and process managers; no credential, nothing about anybody."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from lrs.protocol import Service, json_response
+from lrs.store.read import last_position
+
+
+async def health(request: Request) -> Response:
+    """The process answers."""
+    return json_response({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """The store can be read and written."""
+    service: Service = request.app.state.service
+    if not service.store.is_ready:
+        return json_response({"status": "the writer has stopped"}, status=503)
+    seq, _ = await service.store.read(last_position)
+    return json_response({"status": "ready", "last_seq": seq})
+
+
+async def metrics(request: Request) -> Response:
+    service: Service = request.app.state.service
+    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")

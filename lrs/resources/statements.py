@@ -1,0 +1,260 @@
+"""`/statements`: storing and finding statements (xAPI 1.0.3 Communication 2.1; 2.0 4.1.6.1)."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import json
+import uuid
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from learnlake.sender import STORED_HEADER
+from lrs.protocol import CONSISTENT_THROUGH, ApiError, Call
+from lrs.resources.parameters import (
+    agent_parameter,
+    boolean_parameter,
+    iri_parameter,
+    time_parameter,
+    uuid_parameter,
+)
+from lrs.statement import Flaw, check_statement
+from lrs.statement.decode import decode_json, statement_bytes
+from lrs.statement.identity import agent_identifier
+from lrs.statement.ids_format import ids_only
+from lrs.statement.prepare import Prepared, prepare
+from lrs.store import read
+from lrs.store.append import Batch, Conflict, Stored
+from lrs.store.moment import stored_text
+from lrs.store.read import Query
+
+SECTION_PUT = "xAPI 1.0.3 Communication 2.1.1; 2.0 4.1.6.1"
+SECTION_POST = "xAPI 1.0.3 Communication 2.1.2; 2.0 4.1.6.1"
+SECTION_GET = "xAPI 1.0.3 Communication 2.1.3; 2.0 4.1.6.1"
+SECTION_CONFLICT = "xAPI 1.0.3 Data 2.3.1, Communication 2.1.1; 2.0 4.1.6.1"
+
+PAGE = 100
+LARGEST_PAGE = 1000
+_PUT_PARAMETERS = frozenset({"statementId"})
+_FILTERS = frozenset(
+    {"agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until", "limit", "ascending"}
+)  # fmt: skip
+_GET_PARAMETERS = _FILTERS | {"statementId", "voidedStatementId", "format", "attachments"}
+
+
+async def put(call: Call) -> Response:
+    """One statement under the id that the query names."""
+    call.need("statements/write")
+    named = call.parameters(_PUT_PARAMETERS).get("statementId")
+    if named is None:
+        raise ApiError(400, "the parameter statementId is required", SECTION_PUT)
+    uuid_parameter("statementId", named)
+    body = await _json_body(call)
+    statement = decode_json(body)
+    check_statement(statement, call.version)
+    if statement.setdefault("id", named).lower() != named.lower():
+        raise ApiError(
+            400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
+        )
+    await _store(call, [_prepare(call, body, statement)])
+    return Response(status_code=204)
+
+
+async def post(call: Call) -> Response:
+    """One statement or an array of them; the ids in the order given."""
+    call.need("statements/write")
+    call.parameters(frozenset())
+    body = await _json_body(call)
+    value = decode_json(body)
+    if type(value) is list:
+        pieces: list[Any] = list(statement_bytes(body))
+        statements = value
+    else:
+        pieces, statements = [body], [value]
+    seen: set[str] = set()
+    for position, statement in enumerate(statements):
+        try:
+            check_statement(statement, call.version)
+            identifier = statement.get("id")
+            if identifier is not None:
+                if identifier.lower() in seen:
+                    raise Flaw("the id is there twice in one batch", SECTION_POST, "id")
+                seen.add(identifier.lower())
+        except Flaw as flaw:
+            raise (flaw.under(position) if value is statements else flaw) from None
+    prepared = [_prepare(call, piece, statement) for piece, statement in zip(pieces, statements, strict=True)]
+    stored = await _store(call, prepared) if prepared else Stored(0, 0)
+    ids = msgspec.json.encode([item.id_text for item in prepared])
+    return Response(ids, headers={STORED_HEADER: str(stored.new)}, media_type="application/json")
+
+
+async def get(call: Call) -> Response:
+    """One statement by id, or those that all filters match."""
+    call.need("statements/read", "statements/read/mine", "all/read")
+    parameters = call.parameters(_GET_PARAMETERS)
+    boolean_parameter(parameters, "attachments")
+    form = parameters.get("format", "exact")
+    if form not in ("ids", "exact", "canonical"):
+        raise ApiError(400, "format must be ids, exact or canonical", SECTION_GET)
+    for name in ("statementId", "voidedStatementId"):
+        if name in parameters:
+            others = parameters.keys() - {name, "format", "attachments"}
+            if others:
+                raise ApiError(
+                    400,
+                    f"{name} allows only attachments and format beside it, not {', '.join(sorted(others))}",
+                    SECTION_GET,
+                )
+            return await _one(
+                call, uuid_parameter(name, parameters[name]), wants_voided=name != "statementId", form=form
+            )
+    return await _page(call, _query(call, parameters), form)
+
+
+async def more(call: Call) -> Response:
+    """The next page of an earlier search."""
+    call.need("statements/read", "statements/read/mine", "all/read")
+    call.parameters(frozenset())
+    try:
+        token = call.request.path_params["token"]
+        fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        form = str(fields.pop("form"))
+        query = msgspec.convert(
+            {**fields, "tenant": call.credential.tenant, "credential": _mine(call)}, Query
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ApiError(400, "this is no address that the LRS gave as more", SECTION_GET) from None
+    return await _page(call, query, form)
+
+
+async def _json_body(call: Call) -> bytes:
+    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ApiError(
+            400,
+            "Content-Type must be application/json or multipart/mixed",
+            "xAPI 1.0.3 Communication 1.5; 2.0 4.1.3",
+        )
+    return await call.body()
+
+
+def _prepare(call: Call, raw: bytes, statement: dict[str, Any]) -> Prepared:
+    authority, authority_json = _authority(call.credential)
+    return prepare(
+        raw,
+        statement,
+        version=call.version,
+        tenant=call.credential.tenant,
+        authority=authority,
+        authority_json=authority_json,
+        keys=call.store.keys,
+    )
+
+
+@functools.lru_cache(maxsize=1000)
+def _authority(credential: Any) -> tuple[dict[str, Any], msgspec.Raw]:
+    return credential.authority, msgspec.Raw(msgspec.json.encode(credential.authority))
+
+
+async def _store(call: Call, prepared: list[Prepared]) -> Stored:
+    answer = await call.store.append(Batch(call.credential.tenant, call.credential.number, prepared))
+    if isinstance(answer, Conflict):
+        raise ApiError(
+            409, f"statement {answer.statement_id} is stored already and differs", SECTION_CONFLICT
+        )
+    return answer
+
+
+async def _one(call: Call, statement_id: uuid.UUID, *, wants_voided: bool, form: str) -> Response:
+    tenant = call.credential.tenant
+    found = await call.store.read(lambda connection: read.find(connection, tenant, statement_id.bytes))
+    mine = _mine(call)
+    if found is None or found[1] != wants_voided or (mine is not None and found[3] != mine):
+        raise ApiError(404, "there is no such statement", SECTION_GET)
+    raw, _, stored, _ = found
+    headers = {"Last-Modified": _http_date(stored)}
+    return Response(_in_form(raw, form), headers=headers, media_type="application/json")
+
+
+def _query(call: Call, parameters: dict[str, str]) -> Query:
+    """The search that the query string asks for."""
+    tenant = call.credential.tenant
+    key = call.store.keys.key
+    keys = []
+    if "agent" in parameters:
+        identifier = agent_identifier(agent_parameter("agent", parameters["agent"]))
+        if identifier is None:
+            raise ApiError(400, "agent must have an identifier", SECTION_GET)
+        keys.append(key(tenant, "G" if boolean_parameter(parameters, "related_agents") else "g", identifier))
+    if "verb" in parameters:
+        keys.append(key(tenant, "v", iri_parameter("verb", parameters["verb"])))
+    if "activity" in parameters:
+        kind = "A" if boolean_parameter(parameters, "related_activities") else "a"
+        keys.append(key(tenant, kind, iri_parameter("activity", parameters["activity"])))
+    if "registration" in parameters:
+        keys.append(key(tenant, "r", str(uuid_parameter("registration", parameters["registration"]))))
+    boolean_parameter(parameters, "related_agents")
+    boolean_parameter(parameters, "related_activities")
+    limit = parameters.get("limit", "0")
+    if not limit.isascii() or not limit.isdigit():
+        raise ApiError(400, "limit must be a whole number, not negative", SECTION_GET)
+    return Query(
+        tenant=tenant,
+        keys=keys,
+        since=time_parameter(parameters, "since"),
+        until=time_parameter(parameters, "until"),
+        ascending=boolean_parameter(parameters, "ascending"),
+        limit=min(int(limit) or PAGE, LARGEST_PAGE),
+        credential=_mine(call),
+    )
+
+
+def _mine(call: Call) -> int | None:
+    """The credential's number where it may read only what it stored itself."""
+    may_read_all = {"all", "all/read", "statements/read"} & set(call.credential.scopes)
+    return None if may_read_all else call.credential.number
+
+
+async def _page(call: Call, query: Query, form: str) -> Response:
+    """One page, and the address of the next. The walk ends at what was stored when it began."""
+    through = await call.store.consistent_through()
+
+    def work(connection: Any) -> tuple[Query, list[tuple[int, bytes]]]:
+        bounded = query
+        if query.newest_seq is None:
+            bounded = dataclasses.replace(query, newest_seq=read.last_position(connection)[0])
+        return bounded, read.search(connection, dataclasses.replace(bounded, limit=query.limit + 1))
+
+    bounded, rows = await call.store.read(work)
+    link = ""
+    if len(rows) > query.limit:
+        rows = rows[: query.limit]
+        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), form)
+    statements = b",".join(_in_form(raw, form) for _, raw in rows)
+    body = b'{"statements":[%s],"more":"%s"}' % (statements, link.encode())
+    headers = {CONSISTENT_THROUGH: stored_text(through).decode()}
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _more_link(base: str, query: Query, form: str) -> str:
+    """Holds keys of the index, not what was searched for: an address may end up in a log."""
+    fields = {
+        name: value
+        for name, value in dataclasses.asdict(query).items()
+        if name not in ("tenant", "credential")
+    }
+    text = json.dumps({**fields, "form": form}, separators=(",", ":"))
+    return f"{base}/statements/more/{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
+
+
+def _in_form(raw: bytes, form: str) -> bytes:
+    return ids_only(raw) if form == "ids" else raw
+
+
+def _http_date(microseconds: int) -> str:
+    from email.utils import formatdate
+
+    return formatdate(microseconds / 1_000_000, usegmt=True)

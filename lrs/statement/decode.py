@@ -1,0 +1,68 @@
+"""JSON as it arrives: parsed, with doubled keys refused, and cut into statements whose bytes are kept as they came."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import msgspec
+
+from lrs.statement.flaw import Flaw
+
+SECTION_JSON = "xAPI 1.0.3 Data 2.2; 2.0 4.2.1"
+
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_decode_pieces = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def decode_json(body: bytes) -> Any:
+    """The value of `body`. Broken JSON and objects that name a key twice are a Flaw."""
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        value = _decode_slowly(body, error)
+    except RecursionError:
+        raise Flaw("is nested too deeply", SECTION_JSON) from None
+    if _string_count(body) != _string_count(msgspec.json.encode(value)):
+        json.loads(body, object_pairs_hook=_refuse_doubled_keys)
+    return value
+
+
+def statement_bytes(body: bytes) -> list[msgspec.Raw]:
+    """The items of a JSON array, each as the bytes it came in."""
+    return _decode_pieces(body)
+
+
+def fields_of(statement: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
+    """The properties of a JSON object, each value as the bytes it came in."""
+    return _decode_fields(statement)
+
+
+def _string_count(text: bytes) -> int:
+    """How many strings the JSON text holds. Parsing drops all but the last of doubled keys, so then this shrinks."""
+    return len(_STRINGS.findall(text)) if b"\\" in text else text.count(b'"') // 2
+
+
+def _decode_slowly(body: bytes, error: msgspec.DecodeError) -> Any:
+    """Numbers beyond a double's range are JSON all the same; everything else that msgspec refuses is broken."""
+    if "out of range" not in str(error):
+        raise Flaw(f"is not valid JSON: {error}", SECTION_JSON) from None
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except ValueError as second:
+        raise Flaw(f"is not valid JSON: {second}", SECTION_JSON) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _refuse_doubled_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Flaw(f"the key {key!r} appears twice in one object", SECTION_JSON)
+        found[key] = value
+    return found

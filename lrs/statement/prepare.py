@@ -1,0 +1,119 @@
+"""From a checked statement to what the store keeps: the bytes as received with the LRS's own properties set, and its keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import uuid
+from typing import Any
+
+import msgspec
+
+from lrs.statement.decode import fields_of
+from lrs.statement.identity import activities, terms
+from lrs.statement.statement import Version
+from lrs.statement.verb import VOIDED
+
+_DEFAULT_VERSION = {Version.V1: msgspec.Raw(b'"1.0.0"'), Version.V2: msgspec.Raw(b'"2.0.0"')}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """One statement ready to be stored. `head` is its JSON without the closing brace; the writer adds the times."""
+
+    id: bytes
+    head: bytes
+    lacks_timestamp: bool
+    keys: list[int]
+    target: bytes | None
+    is_voiding: bool
+    definitions: list[tuple[str, bytes]]
+
+    @property
+    def id_text(self) -> str:
+        return str(uuid.UUID(bytes=self.id))
+
+
+class KeyMaker:
+    """Turns the terms of a statement into 64-bit keys of the store's index.
+
+    The hash is keyed with a secret of the store: nobody outside can aim at a collision, and keys of two tenants differ.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        @functools.lru_cache(maxsize=100_000)
+        def key(tenant: str, kind: str, value: str) -> int:
+            digest = hashlib.blake2b(
+                f"{tenant}\0{kind}\0{value}".encode(), digest_size=8, key=secret
+            ).digest()
+            return int.from_bytes(digest, "big", signed=True)
+
+        self.key = key
+
+    def keys(self, tenant: str, statement: dict[str, Any], authority: dict[str, Any]) -> list[int]:
+        """The keys of every term of `statement`."""
+        key = self.key
+        return [key(tenant, kind, value) for kind, value in terms(statement, authority)]
+
+
+def prepare(
+    raw: msgspec.Raw | bytes,
+    statement: dict[str, Any],
+    *,
+    version: Version,
+    tenant: str,
+    authority: dict[str, Any],
+    authority_json: msgspec.Raw,
+    keys: KeyMaker,
+) -> Prepared:
+    """`statement` is `raw` decoded and checked. Its numbers, texts and spelling stay as they came."""
+    fields = fields_of(raw)
+    id_text = statement.get("id")
+    if "id" not in fields:
+        id_text = id_text or str(uuid.uuid4())
+        fields = {"id": msgspec.Raw(f'"{id_text}"'.encode()), **fields}
+    fields.pop("stored", None)
+    fields["authority"] = authority_json
+    if "version" not in fields:
+        fields["version"] = _DEFAULT_VERSION[version]
+    _make_arrays(fields, statement)
+    thing = statement["object"]
+    is_reference = thing.get("objectType") == "StatementRef"
+    return Prepared(
+        id=bytes.fromhex(id_text.replace("-", "")),
+        head=msgspec.json.encode(fields)[:-1],
+        lacks_timestamp="timestamp" not in fields,
+        keys=keys.keys(tenant, statement, authority),
+        target=bytes.fromhex(thing["id"].replace("-", "")) if is_reference else None,
+        is_voiding=is_reference and statement["verb"]["id"] == VOIDED,
+        definitions=[
+            (activity["id"], msgspec.json.encode(activity["definition"]))
+            for activity in activities(statement)
+            if "definition" in activity
+        ],
+    )
+
+
+def _make_arrays(fields: dict[str, msgspec.Raw], statement: dict[str, Any]) -> None:
+    """A single context activity in place of an array (taken for version 0.9's sake) is kept as an array of one."""
+    for owner, holder in ((statement, fields), (statement["object"], None)):
+        relations = owner.get("context", {}).get("contextActivities", {})
+        if not any(type(value) is dict for value in relations.values()):
+            continue
+        if holder is not None:
+            holder["context"] = _with_arrays(holder["context"])
+        else:
+            thing = fields_of(fields["object"])
+            thing["context"] = _with_arrays(thing["context"])
+            fields["object"] = msgspec.Raw(msgspec.json.encode(thing))
+
+
+def _with_arrays(context: msgspec.Raw) -> msgspec.Raw:
+    fields = fields_of(context)
+    relations = {
+        key: [value] if bytes(value).lstrip().startswith(b"{") else value
+        for key, value in fields_of(fields["contextActivities"]).items()
+    }
+    fields["contextActivities"] = msgspec.Raw(msgspec.json.encode(relations))
+    return msgspec.Raw(msgspec.json.encode(fields))

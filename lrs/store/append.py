@@ -1,0 +1,229 @@
+"""Writing statements inside one transaction: sequence numbers, duplicates, filter keys, references and voiding."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from lrs.statement.equality import same_statement
+from lrs.statement.prepare import Prepared
+from lrs.store.database import Connection
+from lrs.store.moment import stored_text
+
+KeysOf = Callable[[str, bytes], list[int]]
+"""(tenant, stored JSON) to the statement's own filter keys."""
+
+_ID_CHUNK = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """The statements of one request: stored whole or not at all."""
+
+    tenant: str
+    credential: int
+    statements: Sequence[Prepared]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """A batch is durable: how many of its statements are new, and the `stored` of its last one (microseconds)."""
+
+    new: int
+    last_stored: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conflict:
+    """A batch was refused: this id (text) is taken by a different statement."""
+
+    statement_id: str
+
+
+class _AlreadyThere(Exception):
+    """The hopeful way met an id that is taken; the transaction is undone and done again with care."""
+
+
+def append(
+    connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, *, above: int
+) -> list[Stored | Conflict]:
+    """Store all batches in one durable transaction, at times later than `above`, and say what became of each.
+
+    Nearly all ids are new, so they are first written on that hope: one statement for all rows, no look-ups.
+    """
+    try:
+        with connection.writing():
+            fresh = [(batch, batch.statements) for batch in batches]
+            last = _write(connection, fresh, keys_of, above)
+            return [Stored(len(batch.statements), last) for batch in batches]
+    except _AlreadyThere:
+        with connection.writing():
+            return _append_carefully(connection, batches, keys_of, above)
+
+
+def _append_carefully(
+    connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, above: int
+) -> list[Stored | Conflict]:
+    taken = {
+        (tenant, bytes(statement_id)): bytes(raw)
+        for tenant, statement_id, raw in _find_ids(connection, {s.id for b in batches for s in b.statements})
+    }
+    fresh: list[tuple[Batch, list[Prepared]]] = []
+    answers: list[Stored | Conflict] = []
+    for batch in batches:
+        new = []
+        for statement in batch.statements:
+            known = taken.get((batch.tenant, statement.id))
+            if known is None:
+                new.append(statement)
+            elif not same_statement(msgspec.json.decode(statement.head + b"}"), _with_timestamp(known)):
+                answers.append(Conflict(statement.id_text))
+                break
+        else:
+            fresh.append((batch, new))
+            answers.append(Stored(len(new), 0))
+            taken.update(((batch.tenant, statement.id), statement.head + b"}") for statement in new)
+    last = _write(connection, fresh, keys_of, above)
+    return [Stored(a.new, last) if isinstance(a, Stored) else a for a in answers]
+
+
+def _with_timestamp(raw: bytes) -> dict[str, object]:
+    """A statement of the same group has no timestamp of the LRS's yet; then any other is a difference."""
+    statement: dict[str, object] = msgspec.json.decode(raw)
+    statement.setdefault("timestamp", "")
+    return statement
+
+
+def _find_ids(connection: Connection, ids: set[bytes]) -> Iterable[tuple[str, bytes, bytes]]:
+    wanted = list(ids)
+    for start in range(0, len(wanted), _ID_CHUNK):
+        chunk = wanted[start : start + _ID_CHUNK]
+        marks = ",".join("?" * len(chunk))
+        yield from connection.rows(f"select tenant, id, raw from statement where id in ({marks})", chunk)
+
+
+def _write(
+    connection: Connection, fresh: Sequence[tuple[Batch, Sequence[Prepared]]], keys_of: KeysOf, above: int
+) -> int:
+    """Give sequence numbers and times, write the rows; the last `stored` given. All ids must be new."""
+    ((seq, last_stored),) = connection.rows("select last_seq, last_stored from sequence")
+    stored = max(time.time_ns() // 1000, last_stored, above)
+    rows, links, placed = [], [], []
+    for batch, statements in fresh:
+        for statement in statements:
+            seq += 1
+            stored += 1
+            text = stored_text(stored)
+            middle = (
+                b',"timestamp":"%s","stored":"%s"}' % (text, text)
+                if statement.lacks_timestamp
+                else b',"stored":"%s"}' % text
+            )
+            rows.append((seq, batch.tenant, statement.id, stored, batch.credential, statement.head + middle))
+            links += [(key, seq) for key in statement.keys]
+            placed.append((batch.tenant, seq, statement))
+    if not rows:
+        return int(last_stored)
+    written = connection.execute_many(
+        "insert into statement (seq, tenant, id, stored, credential, raw) values (?, ?, ?, ?, ?, ?)"
+        " on conflict (id, tenant) do nothing",
+        rows,
+    )
+    if written != len(rows):
+        raise _AlreadyThere
+    links.sort()
+    connection.execute_many("insert into link values (?, ?)", links)
+    connection.execute("update sequence set last_seq = ?, last_stored = ?", (seq, stored))
+    _write_references(connection, placed, keys_of)
+    return stored
+
+
+def _write_references(
+    connection: Connection, placed: list[tuple[str, int, Prepared]], keys_of: KeysOf
+) -> None:
+    """References: note them, void their targets, and let filters find them by their targets' terms, whichever came first."""
+    referring = [(s.target, seq, tenant, int(s.is_voiding)) for tenant, seq, s in placed if s.target]
+    if referring:
+        connection.execute_many("insert into reference values (?, ?, ?, ?)", referring)
+    elif not connection.rows("select 1 from reference limit 1"):
+        return
+    awaited = _referred_to(connection, {(tenant, s.id) for tenant, _, s in placed})
+    for tenant, statement_id in [(t, i) for (t, i), is_voiding in awaited.items() if is_voiding]:
+        _void(connection, tenant, statement_id)
+    for tenant, _, statement in placed:
+        if statement.is_voiding and statement.target:
+            _void(connection, tenant, statement.target)
+        if statement.target or (tenant, statement.id) in awaited:
+            keys = _keys_below(connection, tenant, statement.id, keys_of)
+            _spread(connection, tenant, statement.id, keys)
+
+
+def _void(connection: Connection, tenant: str, target: bytes) -> None:
+    """A voiding statement cannot itself be voided."""
+    connection.execute(
+        "update statement set is_voided = 1 where id = ? and tenant = ? and not exists ("
+        "select 1 from reference r where r.seq = statement.seq and r.is_voiding = 1)",
+        (target, tenant),
+    )
+
+
+def _referred_to(connection: Connection, arrived: set[tuple[str, bytes]]) -> dict[tuple[str, bytes], bool]:
+    """Which of the arrived statements are targets of references, and whether a voiding one is among these."""
+    ids = list({statement_id for _, statement_id in arrived})
+    found: dict[tuple[str, bytes], bool] = {}
+    for start in range(0, len(ids), _ID_CHUNK):
+        chunk = ids[start : start + _ID_CHUNK]
+        marks = ",".join("?" * len(chunk))
+        for tenant, target, is_voiding in connection.rows(
+            f"select tenant, target, max(is_voiding) from reference where target in ({marks}) group by tenant, target",
+            chunk,
+        ):
+            found[tenant, bytes(target)] = bool(is_voiding)
+    return {key: is_voiding for key, is_voiding in found.items() if key in arrived}
+
+
+def _keys_below(connection: Connection, tenant: str, statement_id: bytes, keys_of: KeysOf) -> set[int]:
+    """The keys of the statement and of all that it refers to, as far as they have arrived."""
+    keys: set[int] = set()
+    seen: set[bytes] = set()
+    waiting = [statement_id]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for (raw,) in connection.rows(
+            "select raw from statement where id = ? and tenant = ?", (current, tenant)
+        ):
+            keys.update(keys_of(tenant, bytes(raw)))
+            thing = msgspec.json.decode(raw)["object"]
+            if thing.get("objectType") == "StatementRef":
+                waiting.append(bytes.fromhex(thing["id"].replace("-", "")))
+    return keys
+
+
+def _spread(connection: Connection, tenant: str, statement_id: bytes, keys: set[int]) -> None:
+    """Add `keys` to the statement and to everything that refers to it, directly or through others."""
+    seen: set[bytes] = set()
+    waiting = [statement_id]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for (seq,) in connection.rows(
+            "select seq from statement where id = ? and tenant = ?", (current, tenant)
+        ):
+            connection.execute_many(
+                "insert into link values (?, ?) on conflict do nothing", [(key, seq) for key in keys]
+            )
+        waiting += [
+            bytes(found)
+            for (found,) in connection.rows(
+                "select s.id from reference r join statement s on s.seq = r.seq where r.target = ? and r.tenant = ?",
+                (current, tenant),
+            )
+        ]

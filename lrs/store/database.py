@@ -1,0 +1,146 @@
+"""Connections: the one place that knows which back end is behind the store. SQL elsewhere is written with `?`."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from learnlake.errors import BusyError, StoreError
+from learnlake.settings import Settings
+from lrs.store.schema import MIGRATIONS
+
+
+class Connection(Protocol):
+    """One connection, used by one thread at a time."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]: ...
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int: ...
+
+    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int: ...
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]: ...
+
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """A transaction that excludes all other writers, durable once left without an error."""
+
+    def close(self) -> None: ...
+
+
+class Database(Protocol):
+    """A back end. `is_shared` says whether several processes may write to it side by side."""
+
+    is_shared: bool
+
+    def connect(self, *, read_only: bool = False) -> Connection: ...
+
+    def migrate(self) -> None: ...
+
+
+def open_database(settings: Settings) -> Database:
+    """The back end that the settings name, its schema at the newest version."""
+    url = settings.database_url
+    database: Database
+    if url is None or url.startswith("sqlite:///"):
+        path = settings.home.lrs_db if url is None else Path(url.removeprefix("sqlite:///"))
+        database = SqliteDatabase(path)
+    elif url.startswith(("postgresql://", "postgres://")):
+        from lrs.store.postgres import PostgresDatabase
+
+        database = PostgresDatabase(url)
+    else:
+        raise StoreError(
+            "The statement store's address is not understood",
+            where="LEARNLAKE_DATABASE_URL",
+            mend="give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME, or leave it empty",
+        )
+    database.migrate()
+    return database
+
+
+class SqliteConnection:
+    """SQLite in WAL mode; a commit is on the disk before it returns (synchronous=FULL)."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._raw = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._raw.execute("pragma journal_mode=wal")
+        self._raw.execute("pragma synchronous=full")
+        self._raw.execute("pragma wal_autocheckpoint=8000")
+        self._raw.execute(f"pragma cache_size={-32_000 if read_only else -192_000}")
+        if read_only:
+            self._raw.execute("pragma query_only=on")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return self._raw.execute(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        return self._raw.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
+        return self._raw.executemany(sql, parameters).rowcount
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        return iter(self._raw.execute(sql, parameters))
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        try:
+            self._raw.execute("begin immediate")
+        except sqlite3.OperationalError as error:
+            raise BusyError(f"The statement store is being written by another process: {error}") from error
+        try:
+            yield
+            self._raw.execute("commit")
+        except BaseException:
+            if self._raw.in_transaction:
+                self._raw.execute("rollback")
+            raise
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class SqliteDatabase:
+    """A file. One process serves it; others may read it and add credentials."""
+
+    is_shared = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def connect(self, *, read_only: bool = False) -> Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteConnection(self.path, read_only=read_only)
+
+    def migrate(self) -> None:
+        with contextlib.closing(self.connect()) as connection:
+            connection.execute("create table if not exists schema_version (version integer not null)")
+            if schema_version(connection) != len(MIGRATIONS):
+                with connection.writing():
+                    apply_migrations(connection, blob="blob", clustered="without rowid")
+
+
+def apply_migrations(connection: Connection, *, blob: str, clustered: str) -> None:
+    """Take the schema from whatever version it has to the newest, keeping all data. The caller excludes others."""
+    connection.execute("create table if not exists schema_version (version integer not null)")
+    version = schema_version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"The statement store has schema version {version}, newer than this program's {len(MIGRATIONS)}",
+            mend="run the newer Learnlake that made it",
+        )
+    for script in MIGRATIONS[version:]:
+        for sql in script:
+            connection.execute(sql.format(blob=blob, clustered=clustered))
+    connection.execute("delete from schema_version")
+    connection.execute("insert into schema_version values (?)", (len(MIGRATIONS),))
+
+
+def schema_version(connection: Connection) -> int:
+    rows = connection.rows("select version from schema_version")
+    return int(rows[0][0]) if rows else 0

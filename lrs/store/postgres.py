@@ -1,0 +1,87 @@
+"""PostgreSQL as the store's back end: several LRS processes side by side, commits in one order."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from learnlake.errors import StoreError
+from lrs.store.database import Connection, apply_migrations
+
+try:
+    import psycopg
+except ImportError as error:
+    raise StoreError(
+        "The statement store is PostgreSQL, and its driver is not installed",
+        where="LEARNLAKE_DATABASE_URL",
+        mend="install the extra: pip install 'learnlake[postgres]'",
+    ) from error
+
+_MIGRATION_LOCK = 7_261_110_001
+_cursor_numbers = itertools.count()
+
+
+class PostgresConnection:
+    """Autocommit outside `writing`. A writer holds the lock on the row of `sequence` until its commit is visible."""
+
+    def __init__(self, url: str, *, read_only: bool) -> None:
+        self._raw = psycopg.connect(url, autocommit=True)
+        self._raw.execute("set synchronous_commit = on")
+        if read_only:
+            self._raw.read_only = True
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return self._raw.execute(_translate(sql), parameters, binary=True).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        return self._raw.execute(_translate(sql), parameters).rowcount
+
+    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
+        with self._raw.cursor() as cursor:
+            cursor.executemany(_translate(sql), parameters)
+            return cursor.rowcount
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        with self._raw.transaction(), self._raw.cursor(f"stream_{next(_cursor_numbers)}") as cursor:
+            yield from cursor.execute(_translate(sql), parameters)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        with self._raw.transaction():
+            self._raw.execute("select last_seq from sequence for update")
+            yield
+
+    @contextlib.contextmanager
+    def migrating(self) -> Iterator[None]:
+        """Excludes other processes that start at the same moment."""
+        with self._raw.transaction():
+            self._raw.execute("select pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+            yield
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class PostgresDatabase:
+    """A database that several processes and machines share."""
+
+    is_shared = True
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def connect(self, *, read_only: bool = False) -> Connection:
+        return PostgresConnection(self.url, read_only=read_only)
+
+    def migrate(self) -> None:
+        with (
+            contextlib.closing(PostgresConnection(self.url, read_only=False)) as connection,
+            connection.migrating(),
+        ):
+            apply_migrations(connection, blob="bytea", clustered="")
+
+
+def _translate(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")

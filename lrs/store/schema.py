@@ -1,0 +1,47 @@
+"""The store's tables and their migrations, written once for both back ends. `{blob}` and `{clustered}` are filled per back end."""
+
+from __future__ import annotations
+
+MIGRATIONS: list[list[str]] = [
+    [
+        # One row: the last sequence number and `stored` given. Locking it is what puts writers in one order.
+        "create table sequence (id integer primary key, last_seq bigint not null, last_stored bigint not null)",
+        "insert into sequence values (1, 0, 0)",
+        "create table secret (name text primary key, value {blob} not null)",
+        # `stored` is in microseconds since 1970, rises with seq and is never given twice.
+        """create table statement (
+            seq bigint primary key,
+            tenant text not null,
+            id {blob} not null,
+            stored bigint not null,
+            is_voided integer not null default 0,
+            credential bigint not null,
+            raw {blob} not null
+        )""",
+        "create unique index statement_id on statement (id, tenant)",
+        "create index statement_stored on statement (tenant, stored)",
+        # What filters find a statement by: a key per term (verb, activity, agent, ...) of the statement and of those it refers to.
+        "create table link (key bigint not null, seq bigint not null, primary key (key, seq)) {clustered}",
+        # Statements whose object is a reference; the target may come later, or never.
+        """create table reference (
+            target {blob} not null,
+            seq bigint not null,
+            tenant text not null,
+            is_voiding integer not null,
+            primary key (target, seq)
+        ) {clustered}""",
+        "create index reference_seq on reference (seq)",
+        """create table credential (
+            number bigint primary key,
+            key text not null unique,
+            name text not null,
+            tenant text not null,
+            scopes text not null,
+            salt {blob} not null,
+            digest {blob} not null,
+            created bigint not null,
+            revoked bigint
+        )""",
+    ],
+]
+"""Each item takes the schema one version further; items are only ever added."""
