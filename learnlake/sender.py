@@ -97,7 +97,7 @@ class Sender:
         self.batch_size = batch_size
         self.connections = connections
         self.retry_seconds = retry_seconds
-        self._url = base_url.rstrip("/") + "/statements"
+        self.url = base_url.rstrip("/") + "/statements"
         self._stop = threading.Event()
         self._client = httpx.Client(
             auth=(key, secret),
@@ -172,13 +172,13 @@ class Sender:
         if response.status_code in (401, 403):
             raise AccessError(
                 f"The LRS refused the credential: {response.status_code} {_reason(response)}",
-                where=self._url,
+                where=self.url,
                 mend="give a key and secret that `learnlake lrs credential list` names with a scope that may write",
             )
         if response.status_code not in _SPLIT_STATUSES:
             raise DeliveryError(
                 f"The LRS answered {response.status_code} to a batch of statements: {_reason(response)}",
-                where=self._url,
+                where=self.url,
                 mend="check the address: it is the xAPI endpoint without /statements",
             )
         if len(batch) == 1:
@@ -195,7 +195,7 @@ class Sender:
         deadline = time.monotonic() + self.retry_seconds
         for attempt in range(1_000_000):
             try:
-                response = self._client.post(self._url, content=body)
+                response = self._client.post(self.url, content=body)
                 if response.status_code not in _RETRIED_STATUSES:
                     return response
                 trouble, asked = f"{response.status_code} {_reason(response)}", _retry_after(response)
@@ -208,7 +208,7 @@ class Sender:
                 break
         raise DeliveryError(
             f"A batch of {len(batch)} statements could not be delivered: {trouble}",
-            where=self._url,
+            where=self.url,
             mend="start the LRS (`learnlake lrs serve`) and send again: what has arrived is not stored twice",
         )
 

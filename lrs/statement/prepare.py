@@ -69,9 +69,8 @@ def prepare(
 ) -> Prepared:
     """`statement` is `raw` decoded and checked. Its numbers, texts and spelling stay as they came."""
     fields = fields_of(raw)
-    id_text = statement.get("id")
+    id_text: str = statement.get("id") or str(uuid.uuid4())
     if "id" not in fields:
-        id_text = id_text or str(uuid.uuid4())
         fields = {"id": msgspec.Raw(f'"{id_text}"'.encode()), **fields}
     fields.pop("stored", None)
     fields["authority"] = authority_json
