@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from learnlake.errors import InputError
 from sources import folders, profile
-from sources.tables import Schema, collect, find_table, read_table, require_table, scan_table
+from sources.tables import Schema, column_names, find_table, read_table, require_table
 
 HOME_PAGE = "https://www.assistments.org"
 PLATFORM = "ASSISTments"
@@ -141,35 +142,30 @@ class Assistments:
 
 
 def _read(path: Path, limit: int | None) -> _Responses:
-    folder = path if path.is_dir() else path.parent
     if path.is_file():
-        columns = scan_table(path, {}).collect_schema().names() if path.suffix == ".csv" else None
-        own = path.stem.startswith("skill_builder") or "problem_id" in (
-            columns or pl.read_parquet_schema(path)
-        )
-        return _read_skill_builder(path, limit) if own else _read_gervet(path, folder, limit)
-    found = find_table(folder, "assistments2009_gervet", "preprocessed_data")
-    if found or (folder / "preprocessed_data_train.csv").is_file():
-        return _read_gervet(found, folder, limit)
-    return _read_skill_builder(
-        require_table(folder, "skill_builder_data", "skill_builder_data_corrected_collapsed"), limit
-    )
+        if "problem_id" in column_names(path):
+            return _read_skill_builder(path, limit)
+        return _read_gervet([path], path.parent, limit)
+    one = find_table(path, "assistments2009_gervet")
+    two = [path / f"preprocessed_data_{split}.csv" for split in ("train", "test")]
+    if one or all(part.is_file() for part in two):
+        return _read_gervet([one] if one else two, path, limit)
+    own = require_table(path, "skill_builder_data", "skill_builder_data_corrected_collapsed")
+    return _read_skill_builder(own, limit)
 
 
-def _read_gervet(path: Path | None, folder: Path, limit: int | None) -> _Responses:
+def _read_gervet(files: list[Path], folder: Path, limit: int | None) -> _Responses:
     """The edition of Gervet et al.: one table with `split`, or its two tab-separated files; skills by the q-matrix."""
-    wanted = {**_GERVET, "split": pl.String}
-    if path:
-        frame = read_table(path, wanted, limit=limit)
-    else:
-        parts = [
-            scan_table(folder / f"preprocessed_data_{split}.csv", _GERVET, separator="\t").with_columns(
-                pl.lit(split).alias("split")
-            )
-            for split in ("train", "test")
-        ]
-        frame = collect(pl.concat(parts).head(limit) if limit else pl.concat(parts), folder)
-    qmatrix = read_table(require_table(folder, "assistments2009_gervet_qmatrix"), _QMATRIX)
+    parts = []
+    for file in files:
+        if file.stem.startswith("preprocessed_data_"):
+            split = file.stem.removeprefix("preprocessed_data_")
+            part = read_table(file, _GERVET, separator="\t").with_columns(pl.lit(split).alias("split"))
+        else:
+            part = read_table(file, {**_GERVET, "split": pl.String})
+        parts.append(part)
+    frame = pl.concat(parts) if limit is None else pl.concat(parts).head(limit)
+    qmatrix = _read_qmatrix(folder)
     skills = qmatrix.group_by("item_id").agg(pl.col("skill").sort().cast(pl.String).alias("skills"))
     joined = frame.join(skills, on="item_id", how="left", maintain_order="left")
     lacking = joined.filter(pl.col("skills").is_null())
@@ -182,6 +178,19 @@ def _read_gervet(path: Path | None, folder: Path, limit: int | None) -> _Respons
     titles = {str(skill): f"Skill {skill}" for skill in sorted(qmatrix["skill"].unique())}
     renamed = joined.rename({"skill_id": "source_skill_id", "split": "source_split"})
     return _Responses("assistments2009_gervet", renamed, titles)
+
+
+def _read_qmatrix(folder: Path) -> pl.DataFrame:
+    """Which item exercises which skills: a table, or the edition's own q_mat.npz (a compressed sparse row matrix)."""
+    packed = folder / "q_mat.npz"
+    table = find_table(folder, "assistments2009_gervet_qmatrix")
+    if table is None and packed.is_file():
+        with np.load(packed) as matrix:
+            items = np.repeat(np.arange(len(matrix["indptr"]) - 1), np.diff(matrix["indptr"]))
+            skills = matrix["indices"][: len(items)]
+            is_set = matrix["data"][: len(items)] != 0
+        return pl.DataFrame({"item_id": items[is_set], "skill": skills[is_set]}).cast(pl.Int32)
+    return read_table(table or require_table(folder, "assistments2009_gervet_qmatrix"), _QMATRIX)
 
 
 def _read_skill_builder(path: Path, limit: int | None) -> _Responses:

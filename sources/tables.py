@@ -14,10 +14,9 @@ _MISSING = ["", "?", "NA"]
 
 
 def find_table(folder: Path, *names: str) -> Path | None:
-    """The file of the first of `names` that is there: NAME.parquet, NAME_*.parquet or NAME.csv."""
+    """The file NAME.parquet or NAME.csv of the first of `names` that is there; a name may hold `*`."""
     for name in names:
-        exact = [path for path in (folder / f"{name}.parquet", folder / f"{name}.csv") if path.is_file()]
-        found = exact or sorted(folder.glob(f"{name}_*.parquet"))
+        found = sorted(folder.glob(f"{name}.parquet")) + sorted(folder.glob(f"{name}.csv"))
         if len(found) > 1:
             raise InputError(
                 f"{name} is there more than once: {', '.join(path.name for path in found)}",
@@ -41,16 +40,17 @@ def require_table(folder: Path, *names: str) -> Path:
     return found
 
 
+def column_names(path: Path, *, separator: str = ",") -> list[str]:
+    """The columns that the file has."""
+    return _scan(path, separator).collect_schema().names()
+
+
 def scan_table(path: Path, schema: Schema, *, limit: int | None = None, separator: str = ",") -> pl.LazyFrame:
     """The columns of `schema`, cast to its types, as a lazy frame; the first `limit` rows only, if given.
 
-    Raises InputError for a column that is missing or a value that doesn't fit its type (`check` on collecting).
+    Raises InputError for a column that is missing or a value that doesn't fit its type (when collected with `collect`).
     """
-    if path.suffix == ".parquet":
-        frame = pl.scan_parquet(path)
-    else:
-        frame = pl.scan_csv(path, separator=separator, infer_schema=False, null_values=_MISSING)
-    columns = frame.collect_schema().names()
+    frame, columns = _scan(path, separator), column_names(path, separator=separator)
     missing = [column for column in schema if column not in columns]
     if missing:
         raise InputError(
@@ -61,6 +61,12 @@ def scan_table(path: Path, schema: Schema, *, limit: int | None = None, separato
     if limit is not None:
         frame = frame.head(limit)
     return frame.select(_as(column, wanted) for column, wanted in schema.items())
+
+
+def _scan(path: Path, separator: str) -> pl.LazyFrame:
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path)
+    return pl.scan_csv(path, separator=separator, infer_schema=False, null_values=_MISSING)
 
 
 def _as(column: str, wanted: pl.DataType | type[pl.DataType]) -> pl.Expr:

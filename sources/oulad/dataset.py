@@ -128,7 +128,7 @@ def open_dataset(folder: Path, *, limit: int | None = None) -> Dataset:
         )
     precourse_path = find_table(folder, "derived_precourse_clicks")
     precourse = read_table(precourse_path, _PRECOURSE, limit=limit) if precourse_path else None
-    clicks_path = require_table(folder, "studentVle")
+    clicks_path = require_table(folder, "studentVle", "studentVle_*")
     clicks = scan_table(clicks_path, _CLICKS, limit=limit)
     clicks_per_presentation = collect(
         clicks.group_by(PRESENTATION, maintain_order=True).agg(pl.len().alias("rows")), clicks_path
