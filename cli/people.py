@@ -127,7 +127,7 @@ def user_create(
             given_name=given_name,
             family_name=family_name,
         )
-        held = ", ".join(accounts.held_roles(engine, login)) or "none yet: no log-in until there is one"
+        held = ", ".join(accounts.held_roles(engine, login))
     console.print(f"Made {login}; roles: {held}", markup=False)
     _show_password(password, password_stdin)
 

@@ -55,7 +55,7 @@ def create(
 ) -> Account:
     """A new account that holds `role_names` beside the roles of its person.
 
-    A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
+    There must be one of either. A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
     """
     check_tenant(tenant)
     _check_login(login)
@@ -90,6 +90,7 @@ def create(
                 account_id=account_id,
                 school_key=school_key if role in roles.NEEDS_SCHOOL else None,
             )
+        _check_holds_a_role(connection, tenant, account_id, person_key, today(engine))
     made = Account(account_id, tenant, login, person_key, False)
     _audit(engine, made, "create-account")
     return made
@@ -314,6 +315,18 @@ def _check_person(connection: Connection, tenant: str, person_key: str) -> None:
     known = select(person.c.person_key).where(person.c.tenant == tenant, person.c.person_key == person_key)
     if not connection.execute(known).first():
         raise InputError(f"There is no person {person_key!r} in tenant {tenant!r}")
+
+
+def _check_holds_a_role(
+    connection: Connection, tenant: str, account_id: int, person_key: str | None, day: dt.date
+) -> None:
+    if not roles.roles_held(
+        connection, tenant=tenant, account_id=account_id, person_key=person_key, today=day
+    ):
+        raise InputError(
+            "This account would hold no role, and nobody could log in with it",
+            mend=f"give it one of {', '.join(roles.ROLES)}; rosters give none to administrators of any kind",
+        )
 
 
 def _make_person(

@@ -6,7 +6,7 @@ import datetime as dt
 import secrets
 from typing import Final
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, insert, or_, select, update
 
 from learnlake.errors import InputError
 from people.tables import ADMINISTRATOR, organisation, person, role_assignment
@@ -45,8 +45,10 @@ def roles_held(
     holder = [held.c.account_id == account_id]
     if person_key:
         # A person whom the roster has dropped keeps no role
-        is_there = select(person.c.person_key).where(person.c.tenant == tenant, person.c.is_active)
-        holder.append(and_(held.c.person_key == person_key, held.c.person_key.in_(is_there)))
+        is_there = select(person.c.person_key).where(
+            person.c.tenant == tenant, person.c.person_key == person_key, person.c.is_active
+        )
+        holder.append(and_(held.c.person_key == person_key, exists(is_there)))
     rows = connection.execute(
         select(held.c.role).where(held.c.tenant == tenant, or_(*holder), *in_force(today)).distinct()
     )
