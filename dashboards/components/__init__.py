@@ -1,0 +1,1 @@
+"""What the pages of several roles share: headers, notes, charts, tables, states. No queries and no roles here."""

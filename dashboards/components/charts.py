@@ -1,0 +1,196 @@
+"""Charts. Each is shown under a title that says what it finds, with units, a text alternative and the note behind it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+import streamlit as st
+
+from dashboards import design
+from dashboards.components import page
+
+BANDS = ("Not tried yet", "Starting", "On the way", "Mastered")
+"""Mastery in words; `band` says which."""
+HALF = 0.5
+
+
+def figure(finding: str, measure: str, chart: alt.Chart | alt.LayerChart, *, text: str, how: str | None = None) -> None:
+    """Show `chart` under `finding`, with `measure` (what is drawn, in which unit) below it and `text` for screen readers."""
+    title(finding, measure)
+    st.altair_chart(
+        chart.configure_view(strokeWidth=0).configure_axis(labelFontSize=12, titleFontSize=12, grid=False), alt=text
+    )
+    if how:
+        page.how_worked_out(how)
+
+
+def title(finding: str, measure: str) -> None:
+    """What a picture finds, and what it draws."""
+    st.html(
+        f'<p class="ll-figure"><strong>{html.escape(finding)}</strong><br>'
+        f'<span class="ll-small">{html.escape(measure)}</span></p>'
+    )
+
+
+def band(mastery: str, opportunities: str, *, threshold: float) -> pl.Expr:
+    """The word for a mastery estimate: untried without an opportunity, mastered from `threshold` on."""
+    return (
+        pl.when(pl.col(opportunities) == 0)
+        .then(pl.lit(BANDS[0]))
+        .when(pl.col(mastery) >= threshold)
+        .then(pl.lit(BANDS[3]))
+        .when(pl.col(mastery) >= HALF)
+        .then(pl.lit(BANDS[2]))
+        .otherwise(pl.lit(BANDS[1]))
+    )
+
+
+def _band_scale() -> alt.Scale:
+    return alt.Scale(domain=list(BANDS), range=list(design.palette().mastery))
+
+
+def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Sequence[str]) -> alt.Chart:
+    """Students by skills. `frame` has student, skill, band, mastery (0..1), opportunity_count; orders are given."""
+    colours = design.palette()
+    return (
+        alt.Chart(frame)
+        .mark_rect(stroke=colours.background, strokeWidth=1.5, cornerRadius=2)
+        .encode(
+            x=alt.X(
+                "skill:N",
+                sort=list(skills),
+                title=None,
+                axis=alt.Axis(orient="top", labelAngle=-55, labelLimit=130, ticks=False, domain=False),
+            ),
+            y=alt.Y(
+                "student:N", sort=list(students), title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)
+            ),
+            color=alt.Color(
+                "band:N",
+                scale=_band_scale(),
+                legend=alt.Legend(orient="bottom", title=None, columns=4, symbolType="square"),
+            ),
+            tooltip=[
+                alt.Tooltip("student:N", title="Student"),
+                alt.Tooltip("skill:N", title="Skill"),
+                alt.Tooltip("band:N", title="Mastery"),
+                alt.Tooltip("mastery:Q", title="Probability", format=".0%"),
+                alt.Tooltip("opportunity_count:Q", title="Answers"),
+            ],
+        )
+        .properties(height=max(120, 24 * len(students) + 150))
+    )
+
+
+def weekly_line(
+    frame: pl.DataFrame,
+    *,
+    y: str,
+    y_title: str,
+    y_format: str = ",.0f",
+    series: str | None = None,
+    colours: dict[str, str] | None = None,
+    height: int = 230,
+    zero: bool = True,
+) -> alt.LayerChart:
+    """A measure by week. `frame` has week_index and `y`, with `series` naming the lines where there are several."""
+    encoding = {
+        "x": alt.X("week_index:O", title="Week of the term", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        "y": alt.Y(
+            f"{y}:Q",
+            title=y_title,
+            axis=alt.Axis(format=y_format, tickCount=4, grid=True, gridOpacity=0.5),
+            scale=alt.Scale(zero=zero),
+        ),
+        "tooltip": [
+            alt.Tooltip("week_index:O", title="Week"),
+            alt.Tooltip(f"{y}:Q", title=y_title, format=y_format),
+        ],
+    }
+    if series and colours:
+        encoding["color"] = alt.Color(
+            f"{series}:N",
+            scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+            legend=alt.Legend(orient="top", title=None),
+        )
+        encoding["tooltip"].insert(0, alt.Tooltip(f"{series}:N", title="Whose"))
+    else:
+        encoding["color"] = alt.value(design.palette().fine)
+    base = alt.Chart(frame).encode(**encoding)
+    return (base.mark_line(strokeWidth=2.5) + base.mark_circle(size=55, opacity=1)).properties(height=height)
+
+
+def stacked_weeks(
+    frame: pl.DataFrame, *, y: str, series: str, colours: dict[str, str], y_title: str, height: int = 220
+) -> alt.Chart:
+    """Counts by week, stacked by `series` in the order and colours of `colours`."""
+    order = {name: number for number, name in enumerate(colours)}
+    frame = frame.with_columns(pl.col(series).replace_strict(order, default=len(order)).alias("stack_order"))
+    return (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("week_index:O", title="Week of the term", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(tickCount=4, grid=True, gridOpacity=0.5)),
+            color=alt.Color(
+                f"{series}:N",
+                scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            order=alt.Order("stack_order:Q"),
+            tooltip=[
+                alt.Tooltip("week_index:O", title="Week"),
+                alt.Tooltip(f"{series}:N", title="What"),
+                alt.Tooltip(f"{y}:Q", title=y_title),
+            ],
+        )
+        .properties(height=height)
+    )
+
+
+def ranked_bars(
+    frame: pl.DataFrame, *, x: str, y: str, x_title: str, x_format: str, colour: str | None = None
+) -> alt.LayerChart:
+    """One bar per row in the frame's order, its value written at its end."""
+    names = frame[y].to_list()
+    base = alt.Chart(frame).encode(
+        x=alt.X(f"{x}:Q", title=x_title, axis=alt.Axis(format=x_format, tickCount=4, grid=True, gridOpacity=0.5)),
+        y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
+        tooltip=[alt.Tooltip(f"{y}:N", title="Who"), alt.Tooltip(f"{x}:Q", title=x_title, format=x_format)],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3, color=colour or design.palette().fine, height={"band": 0.7})
+    texts = base.mark_text(align="left", dx=4, color=design.palette().text).encode(
+        text=alt.Text(f"{x}:Q", format=x_format)
+    )
+    return (bars + texts).properties(height=max(80, 28 * len(names) + 40))
+
+
+def mastery_bars(frame: pl.DataFrame, *, threshold: float) -> None:
+    """One bar per skill as plain HTML: reads well on a phone and to a screen reader.
+
+    `frame` has skill, band, mastery (0..1), opportunity_count, correct_count, in the order to show.
+    """
+    colours = design.palette()
+    tones = dict(zip(BANDS, colours.mastery, strict=True))
+    rows = []
+    for row in frame.iter_rows(named=True):
+        share = round(100 * row["mastery"]) if row["opportunity_count"] else 0
+        answers = (
+            f"{row['correct_count']} of {row['opportunity_count']} answers right"
+            if row["opportunity_count"]
+            else "no answers yet"
+        )
+        rows.append(
+            '<div style="margin:.55rem 0">'
+            '<div style="display:flex;justify-content:space-between;gap:.8rem;flex-wrap:wrap">'
+            f"<span>{html.escape(row['skill'])}</span>"
+            f'<span class="ll-small">{html.escape(row["band"])} · {answers}</span></div>'
+            f'<div class="ll-bar" role="img" aria-label="{html.escape(row["band"])}, {share} percent">'
+            f'<span style="width:{share}%;background:{tones[row["band"]]};'
+            f'box-shadow:inset 0 0 0 1px {colours.border}"></span></div></div>'
+        )
+    st.html("".join(rows))
+    st.html(f'<p class="ll-small">A full bar is certainty. Mastered counts from {threshold:.0%} on.</p>')

@@ -1,0 +1,101 @@
+"""The frame of every page: title, what it asks of its reader, the generated-data label, and the freshness note."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import logging
+import zoneinfo
+
+import streamlit as st
+
+from dashboards import design
+from dashboards.visit import Visit, newest_build, viewer_of
+from learnlake.settings import Settings
+
+REFRESH_SECONDS = 4
+"""How often an open page looks for a new snapshot or an ended session: one small file and one indexed row."""
+
+_log = logging.getLogger(__name__)
+
+
+def header(visit: Visit, title: str, lead: str) -> None:
+    """Title, then one sentence with what the page asks of its reader, then the day that the page shows."""
+    st.title(title, anchor=False)
+    st.html(f'<p class="ll-lead">{html.escape(lead)}</p>')
+    label = f"As of {long_day(visit.build.as_of)}"
+    if visit.has_generated():
+        st.html(
+            f'<p class="ll-small">{label} &nbsp;<span class="ll-chip ll-watch">Generated data</span> '
+            "No real person did any of this.</p>"
+        )
+    else:
+        st.html(f'<p class="ll-small">{label}</p>')
+
+
+def footer(visit: Visit) -> None:
+    """When the page's data were built and by which run; moves the page on when a newer build is published."""
+    build = visit.build
+    st.html(
+        '<div class="ll-note" role="contentinfo">'
+        f"Data as of <b>{long_day(build.as_of)}</b>, built <b>{_local_time(build.built_at)}</b> from "
+        f"{build.statement_count:,} statements by run <b>{html.escape(str(build.run_id))}</b>. "
+        "This page moves on by itself when newer data are published.</div>"
+    )
+    watch(visit.settings, visit.token, visit.build.build_id)
+
+
+def watch(settings: Settings, token: str, shown_build: str | None) -> None:
+    """Look now and then for a newer build or an ended session, and run the page again when there is one."""
+
+    @st.fragment(run_every=REFRESH_SECONDS, key="watch")
+    def look() -> None:
+        if newest_build(settings) != shown_build:
+            st.session_state["moved_on"] = True
+            st.rerun()
+        if viewer_of(settings, token) is None:
+            st.rerun()
+
+    look()
+    if st.session_state.pop("moved_on", False):
+        st.toast("New data: this page now shows the newest build.", icon=":material/update:")
+
+
+def section(title: str, explanation: str | None = None) -> None:
+    """A heading that says the finding, with one line of explanation in small print below."""
+    st.subheader(title, anchor=False)
+    if explanation:
+        st.html(f'<p class="ll-small">{html.escape(explanation)}</p>')
+
+
+def chip(text: str, meaning: design.Meaning) -> str:
+    """HTML of a small label in the colour of its meaning."""
+    tone = "neutral" if meaning == "accent" else meaning
+    return f'<span class="ll-chip ll-{tone}">{html.escape(text)}</span>'
+
+
+def how_worked_out(text: str) -> None:
+    """The note below a chart: how its figures are worked out."""
+    with st.expander("How is this worked out?", icon=":material/help:"):
+        st.markdown(text)
+
+
+def long_day(day: dt.date) -> str:
+    """Friday 20 November 2026."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
+def short_day(day: dt.date | None) -> str:
+    """20 Nov; a dash for no day."""
+    return f"{day.day} {day:%b}" if day else "–"
+
+
+def _local_time(moment: dt.datetime) -> str:
+    zone: dt.tzinfo = dt.UTC
+    if st.context.timezone:
+        try:
+            zone = zoneinfo.ZoneInfo(st.context.timezone)
+        except zoneinfo.ZoneInfoNotFoundError:
+            _log.info("unknown time zone of a browser", extra={"zone": st.context.timezone})
+    local = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"

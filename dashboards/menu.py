@@ -1,0 +1,43 @@
+"""Every page there is: its address, its title, the roles it is for. What a role may see is the policy's business."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from dashboards import administrator, analyst, guardian, principal, student, teacher  # noqa: F401
+from dashboards.guardian import children
+from dashboards.student import skills as student_skills
+from dashboards.student import start as student_start
+from dashboards.student import term as student_term
+from dashboards.teacher import engagement as teacher_engagement
+from dashboards.teacher import skills as teacher_skills
+from dashboards.teacher import start as teacher_start
+from dashboards.teacher import student as teacher_student
+from dashboards.visit import Visit
+
+TEACHING = ("teacher", "assistant")
+
+
+@dataclasses.dataclass(frozen=True)
+class PageSpec:
+    """One page: `path` is its address, `roles` may open it, `in_menu` is false for pages reached by a link."""
+
+    path: str
+    title: str
+    icon: str
+    roles: tuple[str, ...]
+    render: Callable[[Visit], None]
+    in_menu: bool = True
+
+
+PAGES = (
+    PageSpec("teacher", "Who needs you", ":material/priority_high:", TEACHING, teacher_start.render),
+    PageSpec("teacher-skills", "Skills", ":material/grid_on:", TEACHING, teacher_skills.render),
+    PageSpec("teacher-engagement", "Engagement", ":material/show_chart:", TEACHING, teacher_engagement.render),
+    PageSpec("teacher-student", "One student", ":material/person:", TEACHING, teacher_student.render),
+    PageSpec("student", "What next", ":material/flag:", ("student",), student_start.render),
+    PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),
+    PageSpec("student-term", "My term", ":material/calendar_month:", ("student",), student_term.render),
+    PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
+)

@@ -1,0 +1,1 @@
+"""The student's own pages: what next and why, my week, my skills."""

@@ -1,0 +1,50 @@
+"""The student's skills: what is mastered, what is close, and what each estimate rests on."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from dashboards import learner
+from dashboards.components import page, states, tables
+from dashboards.visit import Visit
+
+
+def render(visit: Visit) -> None:
+    """The page: finding, bars by course, table."""
+    found = learner.mastery(visit, visit.viewer.person_key)
+    page.header(visit, "My skills", _lead(found))
+    if found.is_empty():
+        states.empty(
+            "No skills yet", "Your first answers to questions whose skills are in the catalogue make this page fill up."
+        )
+        return
+    learner.show_mastery(visit, found)
+    with st.expander("The figures behind the bars"):
+        tables.table(
+            found.with_columns((100 * pl.col("mastery")).round(1).alias("mastery_pct")),
+            {
+                "course": "Course",
+                "skill": "Skill",
+                "band": "Mastery",
+                "mastery_pct": "Probability (%)",
+                "correct_count": "Right answers",
+                "opportunity_count": "Answers",
+                "last_attempt_at": "Last answer",
+            },
+            file_name="my-skills",
+            alt="My mastery of every skill practised",
+        )
+
+
+def _lead(found: pl.DataFrame) -> str:
+    if found.is_empty():
+        return "Here you will see which skills you have mastered and which come next."
+    mastered = int(found["is_mastered"].sum())
+    closest = found.filter(~pl.col("is_mastered")).sort("mastery", descending=True)
+    if closest.is_empty():
+        return f"You have mastered all {found.height} skills that you have practised."
+    return (
+        f"You have mastered {mastered} of {found.height} skills. Closest to being next: "
+        f"“{closest['skill'][0]}” ({closest['mastery'][0]:.0%})."
+    )

@@ -1,0 +1,95 @@
+"""The student's start page: what to do next and why, what is due, and this week in four figures."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from dashboards import learner
+from dashboards.components import charts, page, states, tables
+from dashboards.visit import Visit
+
+
+def render(visit: Visit) -> None:
+    """The page: next activities, deadlines, my week."""
+    me = visit.viewer.person_key
+    proposed = learner.next_activities(visit, me)
+    due = learner.due_soon(visit, me)
+    page.header(visit, "What next", _lead(proposed, due))
+    if proposed.is_empty():
+        states.empty(
+            "No proposal yet",
+            "Proposals appear after your first answers in a course whose skills are in the catalogue.",
+        )
+    else:
+        learner.show_next(proposed)
+        page.how_worked_out(
+            "Proposed are activities for the skills where practice helps you most now: skills that you have started and "
+            "not yet mastered, whose groundwork you have. Doing something else is fine."
+        )
+    _due(due)
+    _week(visit, me)
+
+
+def _lead(proposed: pl.DataFrame, due: pl.DataFrame) -> str:
+    first = proposed.row(0, named=True) if proposed.height else None
+    start = f"Start with “{first['title'] or first['skill']}”" if first else "Look at what is due"
+    if due.is_empty():
+        return f"{start}. Nothing is due in the next two weeks."
+    soonest = due.row(0, named=True)
+    return f"{start}. Next deadline: “{soonest['title']}” on {page.short_day(soonest['due_date'])}."
+
+
+def _due(due: pl.DataFrame) -> None:
+    if due.is_empty():
+        return
+    page.section(f"{due.height} due in the next two weeks")
+    tables.table(
+        due,
+        {"due_date": "Due", "title": "What", "course_title": "Course"},
+        file_name="due",
+        config={"Due": st.column_config.DateColumn(format="ddd D MMM", width="small")},
+        alt="What is due in the next two weeks, soonest first",
+    )
+
+
+def _week(visit: Visit, me: str) -> None:
+    session = learner.newest_session(visit, me)
+    if session is None:
+        return
+    weeks = learner.weeks(visit, me, session["session_key"])
+    if weeks.is_empty():
+        return
+    now = weeks.row(-1, named=True)
+    before = weeks.row(-2, named=True) if weeks.height > 1 else None
+    when = "this week so far" if not now["is_complete"] else f"in week {now['week_index']}"
+    page.section(f"My work {when}", _week_note(now))
+    with st.grid(min_column_width=150, gap="small"):
+        _metric("Minutes of work", now["minutes_active"], before and before["minutes_active"])
+        _metric("Questions answered", now["attempt_count"], before and before["attempt_count"])
+        right = f"{now['correct_share']:.0%}" if now["correct_share"] is not None else "–"
+        st.metric("Right answers", right, border=True)
+        st.metric("Days with work", f"{now['active_days'] or 0:.0f}", border=True)
+    minutes = now["minutes_active"] or 0
+    charts.figure(
+        f"{minutes:.0f} minutes {when}",
+        "My minutes active in the learning systems, by week of the term"
+        + ("" if now["is_complete"] else " (the last week is not over yet)"),
+        charts.weekly_line(weeks, y="minutes_active", y_title="Minutes"),
+        text="Line chart of my minutes of work by week.",
+        how="Minutes count from one event to the next within a sitting; a pause of more than "
+        f"{visit.settings.session_gap_minutes} minutes ends it.",
+    )
+
+
+def _week_note(now: dict) -> str:
+    return f"Week {now['week_index']} of the term: {page.short_day(now['week_start_date'])} to {page.short_day(now['week_end_date'])}."
+
+
+def _metric(label: str, value: float | None, before: float | None) -> None:
+    st.metric(
+        label,
+        f"{value or 0:,.0f}",
+        border=True,
+        delta_description=f"the week before: {before:,.0f}" if before is not None else None,
+    )

@@ -1,0 +1,146 @@
+"""What a class has mastered: students by skills, most needed first, and the skills to teach again."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from dashboards.classes import Class, choose_class, classes
+from dashboards.components import charts, page, states, tables
+from dashboards.visit import Visit
+
+STUDENTS_PER_PICTURE = 40
+"""More rows than a class has; a course of thousands is shown in pages of this many."""
+SKILLS_PER_PICTURE = 24
+
+_MASTERY = """
+select m.person_key, m.skill_key, s.title as skill, m.mastery, m.is_mastered, m.opportunity_count, m.correct_count
+from prd_mastery m
+join dim_skill s on s.skill_key = m.skill_key
+where m.section_key = $section and not s.is_combination
+"""
+
+
+def render(visit: Visit) -> None:
+    """The page: finding, skills to teach again, heatmap, table."""
+    found = classes(visit)
+    if not found:
+        page.header(visit, "Skills", "Here you will see what your class has mastered and what to teach again.")
+        states.empty("No class is assigned to you yet", "Your administrator can assign one.")
+        return
+    heading = st.container()
+    chosen = choose_class(found)
+    mastery = visit.named(_MASTERY, {"section": chosen.section_key})
+    if mastery.is_empty():
+        with heading:
+            page.header(visit, "Skills", f"No skills are known yet for {chosen.course_title}.")
+        states.empty(
+            "No answers with skills in this class yet",
+            "Mastery is worked out from answers to questions whose skills the course catalogue names.",
+        )
+        return
+    by_skill = _by_skill(mastery)
+    with heading:
+        page.header(visit, "Skills", _lead(by_skill))
+    _weakest(by_skill)
+    _heatmap(visit, chosen, mastery, by_skill)
+
+
+def _by_skill(mastery: pl.DataFrame) -> pl.DataFrame:
+    return (
+        mastery.group_by("skill_key", "skill")
+        .agg(
+            pl.col("is_mastered").mean().alias("mastered_share"),
+            pl.col("is_mastered").sum().alias("mastered_count"),
+            pl.len().alias("student_count"),
+            pl.col("mastery").mean().alias("mastery"),
+            pl.col("opportunity_count").sum().alias("opportunity_count"),
+            pl.col("correct_count").sum().alias("correct_count"),
+        )
+        .sort("mastered_share", "mastery", "skill")
+    )
+
+
+def _lead(by_skill: pl.DataFrame) -> str:
+    weakest = by_skill.row(0, named=True)
+    if weakest["mastered_share"] >= 0.8:
+        return "Every skill practised so far is mastered by four students in five or more. Move on."
+    return (
+        f"Teach “{weakest['skill']}” again first: {weakest['mastered_count']} of "
+        f"{weakest['student_count']} students who practised it have mastered it."
+    )
+
+
+def _weakest(by_skill: pl.DataFrame) -> None:
+    weakest = by_skill.filter(pl.col("mastered_share") < 0.8).head(6)
+    if weakest.is_empty():
+        return
+    charts.figure(
+        f"{by_skill.filter(pl.col('mastered_share') < 0.5).height} of {by_skill.height} skills are mastered by fewer "
+        "than half of the students",
+        "Share of the students who practised the skill and have mastered it; the skills with the lowest shares",
+        charts.ranked_bars(weakest, x="mastered_share", y="skill", x_title="Students who mastered it", x_format=".0%"),
+        text="Bar chart of the skills that the fewest students have mastered.",
+    )
+
+
+def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.DataFrame) -> None:
+    threshold = visit.settings.mastery_threshold
+    need = (
+        mastery.group_by("person_key", "display_name")
+        .agg(pl.col("is_mastered").mean().alias("mastered_share"), pl.col("mastery").mean())
+        .sort("mastered_share", "mastery", "display_name")
+    )
+    pages = -(-need.height // STUDENTS_PER_PICTURE)
+    number = st.pagination(pages, key="heatmap_page") if pages > 1 else 1
+    shown = need.slice((number - 1) * STUDENTS_PER_PICTURE, STUDENTS_PER_PICTURE)
+    skills = by_skill.head(SKILLS_PER_PICTURE)
+    cells = (
+        shown.select("person_key", pl.col("display_name").alias("student"))
+        .join(skills.select("skill_key", "skill"), how="cross")
+        .join(
+            mastery.select("person_key", "skill_key", "mastery", "opportunity_count"),
+            on=["person_key", "skill_key"],
+            how="left",
+        )
+        .with_columns(pl.col("opportunity_count").fill_null(0))
+        .with_columns(charts.band("mastery", "opportunity_count", threshold=threshold).alias("band"))
+    )
+    hidden = by_skill.height - skills.height
+    charts.figure(
+        f"{int(mastery['is_mastered'].sum())} of {mastery.height} practised skills are mastered: help is needed at the "
+        "top left",
+        "Students (most need on top) by skills (least mastered on the left)"
+        + (f"; the {hidden} best-known skills are in the table only" if hidden else ""),
+        charts.mastery_heatmap(cells, students=_unique(shown["display_name"]), skills=skills["skill"].to_list()),
+        text=f"Heatmap of mastery of {shown.height} students in {skills.height} skills; the table below holds the figures.",
+        how=f"**Mastery** is the probability that a student knows the skill, worked out from the order of right and "
+        f"wrong answers by Bayesian knowledge tracing. **Mastered** counts from {threshold:.0%} on, **on the way** from "
+        f"{charts.HALF:.0%}. A student without an answer in a skill is shown as not tried.",
+    )
+    _table(mastery, threshold)
+
+
+def _unique(names: pl.Series) -> list[str]:
+    return names.unique(maintain_order=True).to_list()
+
+
+def _table(mastery: pl.DataFrame, threshold: float) -> None:
+    with st.expander("The figures behind the picture"):
+        shown = mastery.with_columns(
+            charts.band("mastery", "opportunity_count", threshold=threshold).alias("band"),
+            (100 * pl.col("mastery")).round(1).alias("mastery_pct"),
+        ).sort("display_name", "skill")
+        tables.table(
+            shown,
+            {
+                "display_name": "Student",
+                "skill": "Skill",
+                "band": "Mastery",
+                "mastery_pct": "Probability (%)",
+                "correct_count": "Right answers",
+                "opportunity_count": "Answers",
+            },
+            file_name="mastery",
+            alt="Mastery of every student in every skill practised",
+        )

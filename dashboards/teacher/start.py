@@ -1,0 +1,218 @@
+"""The teacher's start page: the class's students ranked by need, with reasons and the change since last week."""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from dashboards.classes import Class, choose_class, classes, weeks
+from dashboards.components import charts, page, states, tables
+from dashboards.visit import Visit
+
+CARDS = 6
+"""Students shown as cards before the list folds: what a teacher can act on in a day."""
+
+_RANKED = """
+with ranked as (
+    select
+        r.person_key, r.risk, r.risk_previous, r.is_at_risk, r.reason_1, r.reason_2, r.reason_3, r.week_index,
+        r.risk_rank as place,
+        row_number() over (order by r.risk_previous desc nulls last, r.person_key) as place_before,
+        count(*) filter (where r.is_at_risk) over () as listed_count
+    from prd_risk r
+    where r.section_key = $section
+)
+select
+    ranked.*, risk - risk_previous as risk_change,
+    is_at_risk and risk_previous is not null and place_before > listed_count as is_new_on_list,
+    w.last_active_date, w.minutes_active
+from ranked
+left join msr_student_week w
+    on w.person_key = ranked.person_key and w.section_key = $section and w.week_index = ranked.week_index
+order by place
+"""
+
+
+def render(visit: Visit) -> None:
+    """The page: chooser, finding, cards, figures, trend, whole list."""
+    found = classes(visit)
+    if not found:
+        page.header(visit, "My classes", "Here you will see which of your students need you most.")
+        states.empty(
+            "No class is assigned to you yet",
+            "As soon as your school's roster names you as a teacher, or an administrator assigns you a class, "
+            "its students appear here.",
+        )
+        return
+    heading = st.container()
+    chosen = choose_class(found)
+    ranked = visit.named(_RANKED, {"section": chosen.section_key})
+    with heading:
+        page.header(visit, "Who needs you", _lead(chosen, ranked))
+    if ranked.is_empty():
+        states.empty(
+            "No risk estimates for this class yet",
+            "They appear once the risk model has been trained on finished classes and this class has completed a week.",
+        )
+    else:
+        _cards(ranked.filter(pl.col("is_at_risk")), chosen)
+    _figures(visit, chosen)
+    if not ranked.is_empty():
+        _whole_list(ranked)
+
+
+def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
+    if ranked.is_empty():
+        return f"{chosen.course_title} has {chosen.student_count or 0} students."
+    listed = ranked.filter(pl.col("is_at_risk"))
+    new = listed.filter(pl.col("is_new_on_list")).height
+    change = f", {new} of them new since last week" if new else ", the same ones as last week"
+    if listed.is_empty():
+        return f"None of the {ranked.height} students in {chosen.course_title} is on the list this week."
+    who = "student needs" if listed.height == 1 else "students need"
+    return (
+        f"{listed.height} of {ranked.height} {who} a word from you{change}. Start with the first: "
+        "the reasons stand beside each name."
+    )
+
+
+def _cards(listed: pl.DataFrame, chosen: Class) -> None:
+    for row in listed.head(CARDS).iter_rows(named=True):
+        _card(row, chosen)
+    rest = listed.slice(CARDS)
+    if rest.height:
+        with st.expander(f"{rest.height} more on the list"):
+            for row in rest.iter_rows(named=True):
+                _card(row, chosen)
+
+
+def _card(row: dict, chosen: Class) -> None:
+    reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
+    items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<div class="ll-row"><span class="ll-rank" aria-label="Place {row["place"]}">{row["place"]}</span>'
+            f'<div class="ll-body"><span class="ll-name">{html.escape(row["display_name"])}</span> '
+            f'{page.chip(f"Risk {row['risk']:.0%}", "attention")} {_change_chip(row)}'
+            f'<ul class="ll-why">{items}</ul></div></div>',
+            width="stretch",
+        )
+        st.page_link(
+            st.session_state["pages"]["teacher-student"],
+            label="Open",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            query_params={"class": chosen.section_key, "person": row["person_key"]},
+        )
+
+
+def _change_chip(row: dict) -> str:
+    if row["is_new_on_list"]:
+        return page.chip("New this week", "watch")
+    change = row["risk_change"]
+    if change is None:
+        return ""
+    points = round(100 * change)
+    if points >= 1:
+        return page.chip(f"▲ {points} points since last week", "attention")
+    if points <= -1:
+        return page.chip(f"▼ {-points} points since last week", "fine")
+    return page.chip("as last week", "neutral")
+
+
+def _figures(visit: Visit, chosen: Class) -> None:
+    done = weeks(visit, chosen.section_key)
+    if done.is_empty():
+        page.section("How the class is doing")
+        states.empty("No complete week yet", "The first figures appear when the class has completed a week.")
+        return
+    last = done.row(-1, named=True)
+    before = done.row(-2, named=True) if done.height > 1 else {}
+    page.section(
+        f"How the class is doing in week {last['week_index']}",
+        f"Week {last['week_index']} ended on {page.short_day(last['week_end_date'])}. "
+        "Small figures: change against the week before.",
+    )
+    with st.grid(min_column_width=150, gap="small"):
+        _metric("Active students", last, before, "active_share", "of {student_count}", higher_is_good=True)
+        _metric("Right answers", last, before, "correct_share", "of {attempt_count:,}", higher_is_good=True)
+        _metric("Mean score", last, before, "mean_score", None, higher_is_good=True)
+        _metric("Absence", last, before, "absence_rate", None, higher_is_good=False)
+    _trend(done)
+
+
+def _metric(
+    label: str, last: dict, before: dict, name: str, detail: str | None, *, higher_is_good: bool
+) -> None:
+    value, previous = last[name], before.get(name)
+    change = None
+    if value is not None and previous is not None:
+        points = round(100 * (value - previous))
+        change = f"{points:+d} points" if points else None
+    st.metric(
+        label,
+        f"{value:.0%}" if value is not None else "–",
+        change,
+        delta_color="normal" if higher_is_good else "inverse",
+        border=True,
+        delta_description=detail.format(**last) if detail else None,
+    )
+
+
+def _trend(done: pl.DataFrame) -> None:
+    first, last = done["active_share"][0], done["active_share"][-1]
+    if done.height < 2 or first is None or last is None:
+        finding = f"{last or 0:.0%} of the class was active last week"
+    else:
+        best = done["active_share"].max()
+        direction = "as many as in week 1" if abs(last - first) < 0.03 else ("up" if last > first else "down")
+        ending = f", {direction} from {first:.0%} in week 1" if direction in {"up", "down"} else f", {direction}"
+        finding = f"{last:.0%} of the class was active last week{ending}"
+        if best is not None and best - last > 0.1:
+            finding += f" (best week: {best:.0%})"
+    charts.figure(
+        finding,
+        "Share of students with any activity, by week of the term (complete weeks)",
+        charts.weekly_line(done, y="active_share", y_title="Active students", y_format=".0%"),
+        text=f"Line chart of active students by week. {finding}.",
+        how="A student is **active** in a week when the learning systems report at least one event of theirs in it. "
+        "Only complete weeks are drawn, so that a week that has just begun doesn't look like a collapse.",
+    )
+
+
+def _whole_list(ranked: pl.DataFrame) -> None:
+    page.section("Every student of the class", "Ranked by need. Risk is the model's estimate of failing or leaving.")
+    shown = ranked.with_columns(
+        pl.when(pl.col("is_at_risk")).then(pl.lit("On the list")).otherwise(pl.lit("")).alias("listed"),
+        (100 * pl.col("risk")).alias("risk_pct"),
+        (100 * pl.col("risk_change")).alias("change_pct"),
+        pl.concat_str(["reason_1", "reason_2", "reason_3"], separator="; ", ignore_nulls=True).alias("reasons"),
+    )
+    tables.table(
+        shown,
+        {
+            "place": "Place",
+            "display_name": "Student",
+            "listed": "List",
+            "risk_pct": "Risk (%)",
+            "change_pct": "Change (points)",
+            "reasons": "Why",
+            "last_active_date": "Last active",
+        },
+        file_name="students-by-need",
+        config={
+            "Risk (%)": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f", width="small"),
+            "Change (points)": st.column_config.NumberColumn(format="%+.0f", width="small"),
+            "Place": st.column_config.NumberColumn(width=60),
+            "Why": st.column_config.TextColumn(width="large"),
+        },
+        alt="All students of the class ranked by risk",
+    )
+    page.how_worked_out(
+        "**Risk** is a model's estimate that the student fails or leaves this class, from what was known at the end of "
+        f"week {ranked['week_index'].max()}: activity, answers, results, deadlines and attendance up to then, never anything later. "
+        "**On the list** is the share of the class at highest risk that your school has set. The **reasons** are what "
+        "moved this student's estimate most. It is a reason to ask, not a verdict: you know what the model doesn't."
+    )

@@ -1,0 +1,159 @@
+"""One student for the teacher: why on the list, the student against the class, skills, answers. Every view is audited."""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from dashboards import design, learner
+from dashboards.classes import Class, choose_class, classes
+from dashboards.components import charts, filters, page, states, tables
+from dashboards.visit import Visit
+
+_STUDENTS = """
+select e.person_key
+from brg_enrolment e
+where e.section_key = $section and e.role = 'student'
+group by e.person_key
+"""
+_RISK = """
+select r.*, count(*) over () as student_count
+from prd_risk r
+where r.section_key = $section
+qualify r.person_key = $person
+"""
+_COMPARED = """
+select
+    week_index,
+    max(minutes_active) filter (where person_key = $person) as mine,
+    median(minutes_active) as class_median
+from msr_student_week
+where section_key = $section and week_index >= 1 and is_complete
+group by week_index
+order by week_index
+"""
+_ATTEMPTS = """
+select f.responded_at, a.title as question, p.title as assessment, s.title as skill, f.is_correct, f.duration_seconds
+from fct_attempt f
+left join dim_activity a on a.activity_key = f.activity_key
+left join dim_activity p on p.activity_key = f.assessment_key
+left join dim_skill s on s.skill_key = f.skill_key
+where f.person_key = $person and f.section_key = $section
+order by f.responded_at desc, f.response_number desc
+limit 50
+"""
+
+
+def render(visit: Visit) -> None:
+    """The page: chooser of class and student, risk with reasons, then activity, skills, results, answers."""
+    found = classes(visit)
+    if not found:
+        page.header(visit, "One student", "Here you will see one student's record.")
+        states.empty("No class is assigned to you yet", "Your administrator can assign one.")
+        return
+    heading = st.container()
+    chosen = choose_class(found)
+    students = visit.named(_STUDENTS, {"section": chosen.section_key}).sort("display_name")
+    if students.is_empty():
+        with heading:
+            page.header(visit, "One student", f"Nobody is enrolled in {chosen.course_title}.")
+        return
+    names = dict(zip(students["person_key"], students["display_name"], strict=True))
+    person_key = filters.choose("Student", names, param="person")
+    visit.audit_view(person_key, "teacher-student")
+    risk = visit.rows(_RISK, {"section": chosen.section_key, "person": person_key})
+    with heading:
+        page.header(visit, names[person_key], _lead(risk, chosen))
+    _why(risk)
+    _activity(visit, chosen, person_key)
+    page.section("Skills")
+    learner.show_mastery(visit, learner.mastery(visit, person_key, chosen.section_key))
+    _next(visit, chosen, person_key)
+    _record(visit, chosen, person_key)
+
+
+def _lead(risk: pl.DataFrame, chosen: Class) -> str:
+    if risk.is_empty():
+        return f"In {chosen.course_title}; no risk estimate yet."
+    row = risk.row(0, named=True)
+    place = f"place {row['risk_rank']} of {row['student_count']} by need in {chosen.course_title}"
+    if row["is_at_risk"]:
+        return f"Talk to this student this week: {place}."
+    return f"Not on the list: {place}."
+
+
+def _why(risk: pl.DataFrame) -> None:
+    if risk.is_empty():
+        return
+    row = risk.row(0, named=True)
+    meaning: design.Meaning = "attention" if row["is_at_risk"] else "fine"
+    chips = page.chip(f"Risk {row['risk']:.0%}", meaning)
+    if row["risk_previous"] is not None:
+        chips += " " + page.chip(f"{row['risk_previous']:.0%} the week before", "neutral")
+    reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
+    items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
+    st.html(f'{chips}<p style="margin:.6rem 0 0"><b>What moves the estimate most</b></p><ul class="ll-why">{items}</ul>')
+
+
+def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
+    compared = visit.rows(_COMPARED, {"section": chosen.section_key, "person": person_key})
+    compared = compared.filter(pl.col("mine").is_not_null())
+    page.section("Work and attendance")
+    if compared.is_empty():
+        states.empty("No complete week yet", "Figures appear when the class has completed a week.")
+        return
+    last = compared.row(-1, named=True)
+    mine, median = last["mine"] or 0, last["class_median"] or 0
+    colours = design.palette()
+    lines = compared.unpivot(index="week_index", on=["mine", "class_median"], variable_name="line", value_name="minutes")
+    lines = lines.with_columns(pl.col("line").replace({"mine": "This student", "class_median": "Class median"}))
+    charts.figure(
+        f"{mine:.0f} minutes last week; half of the class worked {median:.0f} or more",
+        "Minutes active by week of the term: this student and the class's median",
+        charts.weekly_line(
+            lines,
+            y="minutes",
+            y_title="Minutes",
+            series="line",
+            colours={"This student": colours.attention if mine < median / 2 else colours.fine, "Class median": colours.neutral},
+        ),
+        text="Line chart of this student's minutes by week against the class's median.",
+    )
+    learner.show_attendance(learner.weeks(visit, person_key, chosen.session_key, chosen.section_key))
+
+
+def _next(visit: Visit, chosen: Class, person_key: str) -> None:
+    proposed = learner.next_activities(visit, person_key, chosen.section_key)
+    if proposed.height:
+        page.section("What the system proposes to this student next")
+        learner.show_next(proposed)
+
+
+def _record(visit: Visit, chosen: Class, person_key: str) -> None:
+    handed_in = learner.results(visit, person_key, chosen.section_key)
+    if handed_in.height:
+        page.section("Handed in")
+        tables.table(
+            handed_in.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),
+            {"title": "What", "submitted_date": "Handed in", "score_pct": "Score (%)", "days_late": "Days late"},
+            file_name="handed-in",
+            alt="Assessments this student handed in, newest first",
+        )
+    attempts = visit.rows(_ATTEMPTS, {"section": chosen.section_key, "person": person_key})
+    if attempts.height:
+        page.section("The last answers", "Newest first, at most 50.")
+        tables.table(
+            attempts.with_columns(pl.when("is_correct").then(pl.lit("right")).otherwise(pl.lit("wrong")).alias("answer")),
+            {
+                "responded_at": "When",
+                "assessment": "In",
+                "question": "Question",
+                "skill": "Skill",
+                "answer": "Answer",
+                "duration_seconds": "Seconds",
+            },
+            file_name="answers",
+            alt="This student's newest answers",
+        )

@@ -1,0 +1,88 @@
+"""One run of a page: who looks, in which role, through which door, at which build. No queries of a page's own here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine
+
+from learnlake.settings import Settings
+from people.db import open_people
+from people.sessions import Viewer, viewer
+from warehouse import snapshot
+from warehouse.door import Door
+from warehouse.snapshot import Build
+
+COOKIE = "learnlake_session"
+"""The cookie that holds a session's token: HttpOnly, SameSite=Lax."""
+
+
+@functools.lru_cache(maxsize=4)
+def engine_of(home: str, settings: Settings) -> Engine:
+    """The process's one engine on the people.db of `home`."""
+    return open_people(settings)
+
+
+def people_of(settings: Settings) -> Engine:
+    """The process's one engine on people.db of these settings."""
+    return engine_of(str(settings.home.path), settings)
+
+
+def viewer_of(settings: Settings, token: str | None) -> Viewer | None:
+    """Who holds `token` at this moment; None once the session has ended or was revoked."""
+    return viewer(people_of(settings), token) if token else None
+
+
+def newest_build(settings: Settings) -> str | None:
+    """The newest published snapshot's id, or None before the first: one small file read."""
+    folder = snapshot.current(settings.home)
+    return folder.name if folder else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """A viewer in one role at one build. Rows come from `rows` and `named` only."""
+
+    settings: Settings
+    viewer: Viewer
+    token: str
+    door: Door
+    build: Build
+
+    def rows(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """The answer to `query` over the marts, holding the viewer's rows only."""
+        return _frame(self.door.sql(query, params))
+
+    def named(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Like `rows`, with `display_name`: the name where the policy shows names, elsewhere the pseudonym's beginning."""
+        frame = _frame(self.door.with_names(self.door.sql(query, params)))
+        key, name = pl.col("person_key"), pl.col("display_name")
+        return frame.with_columns(pl.when(name == key).then(key.str.slice(0, 10)).otherwise(name).alias("display_name"))
+
+    def audit_view(self, person_key: str, page: str) -> None:
+        """Record that the viewer opened this person's record on `page`; once per session."""
+        self.door.audit_view([person_key], page)
+
+    def has_generated(self) -> bool:
+        """Whether generated people are among those that this viewer sees."""
+        if "dim_person" not in self.door.marts():
+            return False
+        return bool(self.rows("select count(*) > 0 as found from dim_person where is_generated")["found"][0])
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+@contextlib.contextmanager
+def visiting(settings: Settings, door: Door, viewer: Viewer, token: str) -> Iterator[Visit]:
+    """A visit during which all queries read one and the same build."""
+    with door.pinned():
+        yield Visit(settings, viewer, token, door, door.build())
