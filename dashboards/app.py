@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
-from dashboards import design
+from dashboards import design, session
 from dashboards.guard import Guard
 from dashboards.login import ROUTES
 
@@ -31,6 +31,7 @@ def _hide_error(error: Exception) -> bool:
 
 
 _configure()
+assert session  # the pages' modules are imported at start: the first visitor doesn't wait for them
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=ROUTES,

@@ -50,9 +50,7 @@ def classes(visit: Visit) -> list[Class]:
 def choose_class(found: list[Class]) -> Class:
     """Let the reader choose one of `found` (not empty); kept in the address as `?class=KEY`."""
     by_key = {one.section_key: one for one in found}
-    return by_key[
-        filters.choose("Class", {key: one.label for key, one in by_key.items()}, param="class")
-    ]
+    return by_key[filters.choose("Class", {key: one.label for key, one in by_key.items()}, param="class")]
 
 
 def weeks(visit: Visit, section_key: str) -> pl.DataFrame:

@@ -92,7 +92,9 @@ def newest_session(visit: Visit, person_key: str) -> dict | None:
     return found.row(0, named=True) if found.height else None
 
 
-def weeks(visit: Visit, person_key: str, session_key: str | None, section_key: str | None = None) -> pl.DataFrame:
+def weeks(
+    visit: Visit, person_key: str, session_key: str | None, section_key: str | None = None
+) -> pl.DataFrame:
     """All classes of one session together (or one class), one row per week from week 1 on, oldest first."""
     return visit.rows(_WEEKS, {"person": person_key, "session": session_key, "section": section_key})
 
@@ -157,7 +159,10 @@ def show_attendance(frame: pl.DataFrame) -> None:
     """Lessons attended and missed by week; `frame` as from `weeks`."""
     met = frame.filter(pl.col("meeting_count") > 0)
     if met.is_empty():
-        states.empty("No attendance recorded", "It appears when the school's systems report lessons attended or missed.")
+        states.empty(
+            "No attendance recorded",
+            "It appears when the school's systems report lessons attended or missed.",
+        )
         return
     colours = design.palette()
     tones = {
@@ -178,6 +183,8 @@ def show_attendance(frame: pl.DataFrame) -> None:
     charts.figure(
         f"{missed} of {lessons} lessons missed without excuse",
         "Lessons by week of the term",
-        charts.stacked_weeks(counted, y="lessons", series="what", colours=tones, y_title="Lessons", height=180),
+        charts.stacked_weeks(
+            counted, y="lessons", series="what", colours=tones, y_title="Lessons", height=220
+        ),
         text=f"Stacked bars of lessons by week: {missed} of {lessons} missed without excuse.",
     )

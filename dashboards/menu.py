@@ -34,7 +34,9 @@ class PageSpec:
 PAGES = (
     PageSpec("teacher", "Who needs you", ":material/priority_high:", TEACHING, teacher_start.render),
     PageSpec("teacher-skills", "Skills", ":material/grid_on:", TEACHING, teacher_skills.render),
-    PageSpec("teacher-engagement", "Engagement", ":material/show_chart:", TEACHING, teacher_engagement.render),
+    PageSpec(
+        "teacher-engagement", "Engagement", ":material/show_chart:", TEACHING, teacher_engagement.render
+    ),
     PageSpec("teacher-student", "One student", ":material/person:", TEACHING, teacher_student.render),
     PageSpec("student", "What next", ":material/flag:", ("student",), student_start.render),
     PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from learnlake.settings import Settings, get_settings
 from people.sessions import Viewer
 from warehouse.door import Door
 
+ICON = Path(__file__).parent / "static" / "icon.png"
 ROLE_NAMES = {
     "student": "Student",
     "teacher": "Teacher",
@@ -29,19 +31,21 @@ ROLE_NAMES = {
 
 def run(token: str | None) -> None:
     """Show the page that the address names to whoever holds `token`; the way to the log-in without a live session."""
-    st.set_page_config(page_title="Learnlake", page_icon=":material/water_drop:", layout="wide")
+    st.set_page_config(page_title="Learnlake", page_icon=ICON, layout="wide")
     settings = get_settings()
     viewer = viewer_of(settings, token)
     if viewer is None or token is None:
         _to_login()
         return
-    menu, pages = {}, {}
+    menu: dict[str, list[st.Page]] = {}
+    pages: dict[str, st.Page] = {}
     for role in viewer.roles:
-        entries = [_page(spec, role, settings, viewer, token) for spec in PAGES if role in spec.roles]
-        pages |= {entry.url_path: entry for entry in entries}
-        menu[ROLE_NAMES[role]] = [entry for entry in entries if entry.url_path not in menu]
-    held = set(viewer.roles)
-    menu[""] = [_refusal(spec) for spec in PAGES if not held.intersection(spec.roles)]
+        own = [spec for spec in PAGES if role in spec.roles and spec.path not in pages]
+        menu[ROLE_NAMES[role]] = [_page(spec, role, settings, viewer, token) for spec in own]
+        pages |= {spec.path: entry for spec, entry in zip(own, menu[ROLE_NAMES[role]], strict=True)}
+    first = next(iter(pages.values()))
+    others = [spec for spec in PAGES if spec.path not in pages]
+    menu[""] = [_home(first), *(_refusal(spec) for spec in others)]
     st.session_state["pages"] = pages
     chosen = st.navigation(menu)
     _sidebar(viewer)
@@ -57,9 +61,17 @@ def _page(spec: PageSpec, role: str, settings: Settings, viewer: Viewer, token: 
         title=spec.title,
         icon=spec.icon,
         url_path=spec.path,
-        default=False,
         visibility="visible" if spec.in_menu else "hidden",
     )
+
+
+def _home(first: st.Page) -> st.Page:
+    """The site's bare address: leads to the first page of the first role, which has an address of its own."""
+
+    def go() -> None:
+        st.switch_page(first)
+
+    return st.Page(go, title="Learnlake", url_path="home", default=True, visibility="hidden")
 
 
 def _refusal(spec: PageSpec) -> st.Page:

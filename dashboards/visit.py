@@ -62,7 +62,9 @@ class Visit:
         """Like `rows`, with `display_name`: the name where the policy shows names, elsewhere the pseudonym's beginning."""
         frame = _frame(self.door.with_names(self.door.sql(query, params)))
         key, name = pl.col("person_key"), pl.col("display_name")
-        return frame.with_columns(pl.when(name == key).then(key.str.slice(0, 10)).otherwise(name).alias("display_name"))
+        return frame.with_columns(
+            pl.when(name == key).then(key.str.slice(0, 10)).otherwise(name).alias("display_name")
+        )
 
     def audit_view(self, person_key: str, page: str) -> None:
         """Record that the viewer opened this person's record on `page`; once per session."""

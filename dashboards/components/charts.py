@@ -17,14 +17,22 @@ BANDS = ("Not tried yet", "Starting", "On the way", "Mastered")
 HALF = 0.5
 
 
-def figure(finding: str, measure: str, chart: alt.Chart | alt.LayerChart, *, text: str, how: str | None = None) -> None:
+def figure(
+    finding: str, measure: str, chart: alt.Chart | alt.LayerChart, *, text: str, how: str | None = None
+) -> None:
     """Show `chart` under `finding`, with `measure` (what is drawn, in which unit) below it and `text` for screen readers."""
     title(finding, measure)
-    st.altair_chart(
-        chart.configure_view(strokeWidth=0).configure_axis(labelFontSize=12, titleFontSize=12, grid=False), alt=text
-    )
+    draw(chart, text=text)
     if how:
         page.how_worked_out(how)
+
+
+def draw(chart: alt.Chart | alt.LayerChart, *, text: str) -> None:
+    """The picture alone, in the one style of all pictures."""
+    st.altair_chart(
+        chart.configure_view(strokeWidth=0).configure_axis(labelFontSize=12, titleFontSize=12, grid=False),
+        alt=text,
+    )
 
 
 def title(finding: str, measure: str) -> None:
@@ -52,6 +60,18 @@ def _band_scale() -> alt.Scale:
     return alt.Scale(domain=list(BANDS), range=list(design.palette().mastery))
 
 
+def band_legend() -> None:
+    """The four words of mastery beside their colours: HTML, so that it wraps on a phone."""
+    colours = design.palette()
+    marks = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.4rem;margin-right:1rem">'
+        f'<span style="width:.9rem;height:.9rem;border-radius:3px;background:{tone};border:1px solid {colours.border}">'
+        f"</span>{word}</span>"
+        for word, tone in zip(BANDS, colours.mastery, strict=True)
+    )
+    st.html(f'<div class="ll-small">{marks}</div>')
+
+
 def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Sequence[str]) -> alt.Chart:
     """Students by skills. `frame` has student, skill, band, mastery (0..1), opportunity_count; orders are given."""
     colours = design.palette()
@@ -63,16 +83,22 @@ def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Seq
                 "skill:N",
                 sort=list(skills),
                 title=None,
-                axis=alt.Axis(orient="top", labelAngle=-55, labelLimit=130, ticks=False, domain=False),
+                axis=alt.Axis(
+                    orient="top",
+                    labelAngle=-55,
+                    labelLimit=130,
+                    labelOverlap=False,
+                    ticks=False,
+                    domain=False,
+                ),
             ),
             y=alt.Y(
-                "student:N", sort=list(students), title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)
+                "student:N",
+                sort=list(students),
+                title=None,
+                axis=alt.Axis(labelLimit=120, labelOverlap=False, ticks=False, domain=False),
             ),
-            color=alt.Color(
-                "band:N",
-                scale=_band_scale(),
-                legend=alt.Legend(orient="bottom", title=None, columns=4, symbolType="square"),
-            ),
+            color=alt.Color("band:N", scale=_band_scale(), legend=None),
             tooltip=[
                 alt.Tooltip("student:N", title="Student"),
                 alt.Tooltip("skill:N", title="Skill"),
@@ -152,12 +178,24 @@ def stacked_weeks(
 
 
 def ranked_bars(
-    frame: pl.DataFrame, *, x: str, y: str, x_title: str, x_format: str, colour: str | None = None
+    frame: pl.DataFrame,
+    *,
+    x: str,
+    y: str,
+    x_title: str,
+    x_format: str,
+    x_max: float | None = None,
+    colour: str | None = None,
 ) -> alt.LayerChart:
-    """One bar per row in the frame's order, its value written at its end."""
+    """One bar per row in the frame's order, its value written at its end; the axis reaches to `x_max` at least."""
     names = frame[y].to_list()
     base = alt.Chart(frame).encode(
-        x=alt.X(f"{x}:Q", title=x_title, axis=alt.Axis(format=x_format, tickCount=4, grid=True, gridOpacity=0.5)),
+        x=alt.X(
+            f"{x}:Q",
+            title=x_title,
+            axis=alt.Axis(format=x_format, tickCount=4, grid=True, gridOpacity=0.5),
+            scale=alt.Scale(domainMin=0, domainMax=x_max) if x_max else alt.Scale(zero=True),
+        ),
         y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
         tooltip=[alt.Tooltip(f"{y}:N", title="Who"), alt.Tooltip(f"{x}:Q", title=x_title, format=x_format)],
     )

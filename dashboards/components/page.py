@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import html
 import logging
@@ -74,9 +75,48 @@ def chip(text: str, meaning: design.Meaning) -> str:
     return f'<span class="ll-chip ll-{tone}">{html.escape(text)}</span>'
 
 
+def tiles(*figures: Tile) -> None:
+    """A row of figures; two beside each other on a phone."""
+    grid = st.grid(len(figures), min_column_width=150, gap="small")
+    for tile in figures:
+        grid.metric(
+            tile.label,
+            tile.value,
+            tile.change,
+            delta_color="off" if tile.is_neutral else ("normal" if tile.higher_is_good else "inverse"),
+            help=tile.help,
+            border=True,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """One figure: `value` as text, `change` with its sign as text, or None."""
+
+    label: str
+    value: str
+    change: str | None = None
+    higher_is_good: bool = True
+    is_neutral: bool = False
+    help: str | None = None
+
+
+def share(value: float | None) -> str:
+    """0.874 as 87%; a dash for none."""
+    return f"{value:.0%}" if value is not None else "–"
+
+
+def points(value: float | None, before: float | None) -> str | None:
+    """The change of a share in percentage points, with sign; None where there is none to tell."""
+    if value is None or before is None:
+        return None
+    change = round(100 * (value - before))
+    return f"{change:+d} points" if change else None
+
+
 def how_worked_out(text: str) -> None:
     """The note below a chart: how its figures are worked out."""
-    with st.expander("How is this worked out?", icon=":material/help:"):
+    with st.expander("How is this worked out?", icon=":material/help:", type="compact"):
         st.markdown(text)
 
 

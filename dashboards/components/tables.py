@@ -24,8 +24,22 @@ def table(
     `config` gives Streamlit column settings by heading. `file_name` goes without its ending and holds no person's name.
     """
     shown = frame.select([pl.col(name).alias(heading) for name, heading in columns.items()])
-    st.dataframe(shown, hide_index=True, column_config=config, alt=alt)
+    st.dataframe(shown, hide_index=True, column_config={**_by_type(shown), **(config or {})}, alt=alt)
     download(shown, file_name=file_name)
+
+
+def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
+    formats: dict[str, Any] = {}
+    for name, kind in frame.schema.items():
+        if kind == pl.Date:
+            formats[name] = st.column_config.DateColumn(format="D MMM YYYY", width="small")
+        elif isinstance(kind, pl.Datetime):
+            formats[name] = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+        elif kind.is_float():
+            formats[name] = st.column_config.NumberColumn(format="%.0f", width="small")
+        elif kind.is_integer():
+            formats[name] = st.column_config.NumberColumn(width="small")
+    return formats
 
 
 def download(frame: pl.DataFrame, *, file_name: str) -> None:

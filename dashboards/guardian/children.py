@@ -65,14 +65,20 @@ def _plain_words(weeks: pl.DataFrame, skills: pl.DataFrame, results: pl.DataFram
         if missed:
             sentences.append(f"<b>Missed without excuse:</b> {missed} lessons.")
     if skills.height:
-        sentences.append(f"<b>Learnt:</b> {int(skills['is_mastered'].sum())} of {skills.height} skills practised so far.")
+        sentences.append(
+            f"<b>Learnt:</b> {int(skills['is_mastered'].sum())} of {skills.height} skills practised so far."
+        )
     due, on_time = int(weeks["due_count"].sum()), int(weeks["on_time_due_count"].sum())
     if due:
         sentences.append(f"<b>Handed in on time:</b> {on_time} of {due} pieces of work.")
     scored = results.filter(pl.col("score_scaled").is_not_null())
     if scored.height:
         sentences.append(f"<b>Last results:</b> {scored['score_scaled'].head(5).mean():.0%} on average.")
-    st.html('<ul class="ll-why" style="font-size:1.05rem">' + "".join(f"<li>{s}</li>" for s in sentences) + "</ul>")
+    st.html(
+        '<ul class="ll-why" style="font-size:1.05rem">'
+        + "".join(f"<li>{s}</li>" for s in sentences)
+        + "</ul>"
+    )
 
 
 def _deadlines(due: pl.DataFrame) -> None:

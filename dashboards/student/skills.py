@@ -16,7 +16,8 @@ def render(visit: Visit) -> None:
     page.header(visit, "My skills", _lead(found))
     if found.is_empty():
         states.empty(
-            "No skills yet", "Your first answers to questions whose skills are in the catalogue make this page fill up."
+            "No skills yet",
+            "Your first answers to questions whose skills are in the catalogue make this page fill up.",
         )
         return
     learner.show_mastery(visit, found)

@@ -64,12 +64,12 @@ def _week(visit: Visit, me: str) -> None:
     before = weeks.row(-2, named=True) if weeks.height > 1 else None
     when = "this week so far" if not now["is_complete"] else f"in week {now['week_index']}"
     page.section(f"My work {when}", _week_note(now))
-    with st.grid(min_column_width=150, gap="small"):
-        _metric("Minutes of work", now["minutes_active"], before and before["minutes_active"])
-        _metric("Questions answered", now["attempt_count"], before and before["attempt_count"])
-        right = f"{now['correct_share']:.0%}" if now["correct_share"] is not None else "–"
-        st.metric("Right answers", right, border=True)
-        st.metric("Days with work", f"{now['active_days'] or 0:.0f}", border=True)
+    page.tiles(
+        _tile("Minutes of work", now["minutes_active"], before and before["minutes_active"]),
+        _tile("Questions answered", now["attempt_count"], before and before["attempt_count"]),
+        page.Tile("Right answers", page.share(now["correct_share"])),
+        _tile("Days with work", now["active_days"], before and before["active_days"]),
+    )
     minutes = now["minutes_active"] or 0
     charts.figure(
         f"{minutes:.0f} minutes {when}",
@@ -86,10 +86,6 @@ def _week_note(now: dict) -> str:
     return f"Week {now['week_index']} of the term: {page.short_day(now['week_start_date'])} to {page.short_day(now['week_end_date'])}."
 
 
-def _metric(label: str, value: float | None, before: float | None) -> None:
-    st.metric(
-        label,
-        f"{value or 0:,.0f}",
-        border=True,
-        delta_description=f"the week before: {before:,.0f}" if before is not None else None,
-    )
+def _tile(label: str, value: float | None, before: float | None) -> page.Tile:
+    note = f"The week before: {before:,.0f}" if before is not None else None
+    return page.Tile(label, f"{value or 0:,.0f}", help=note)

@@ -16,13 +16,17 @@ def render(visit: Visit) -> None:
     results = learner.results(visit, me)
     page.header(visit, "My term", _lead(session, results))
     if session is None:
-        states.empty("No term yet", "This page fills up when you are enrolled in a class and its term has begun.")
+        states.empty(
+            "No term yet", "This page fills up when you are enrolled in a class and its term has begun."
+        )
         return
     page.section("Attendance")
     learner.show_attendance(learner.weeks(visit, me, session["session_key"]))
     page.section("Handed in", "Newest first, at most 30.")
     if results.is_empty():
-        states.empty("Nothing handed in yet", "Quizzes, tests and assignments appear here when you hand them in.")
+        states.empty(
+            "Nothing handed in yet", "Quizzes, tests and assignments appear here when you hand them in."
+        )
         return
     tables.table(
         results.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),

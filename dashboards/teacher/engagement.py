@@ -74,7 +74,9 @@ def _lead(visit: Visit, chosen: Class, students: pl.DataFrame) -> str:
     if not quiet:
         return f"Every student did something in the last {days} days. Nobody to call."
     were = "student has" if quiet == 1 else "students have"
-    return f"Ask after {quiet} {were} not been seen for {days} days or more: they are first in the table below."
+    return (
+        f"Ask after {quiet} {were} not been seen for {days} days or more: they are first in the table below."
+    )
 
 
 def _weeks(visit: Visit, chosen: Class) -> None:
@@ -107,7 +109,9 @@ def _attendance(visit: Visit, chosen: Class) -> None:
         return
     colours = design.palette()
     words = {"present": "Present", "late": "Late", "excused": "Excused", "absent": "Absent"}
-    tones = dict(zip(words.values(), (colours.fine, colours.watch, colours.neutral, colours.attention), strict=True))
+    tones = dict(
+        zip(words.values(), (colours.fine, colours.watch, colours.neutral, colours.attention), strict=True)
+    )
     attendance = attendance.with_columns(pl.col("status").replace(words).alias("what"))
     total = int(attendance["days"].sum())
     absent = int(attendance.filter(pl.col("status") == "absent")["days"].sum())
@@ -120,7 +124,10 @@ def _attendance(visit: Visit, chosen: Class) -> None:
 
 
 def _students(students: pl.DataFrame) -> None:
-    page.section("Each student's work", "Longest silence first. Minutes and answers are last week's, the rest the term's.")
+    page.section(
+        "Each student's work",
+        "Longest silence first. Minutes and answers are last week's, the rest the term's.",
+    )
     shown = students.with_columns((100 * pl.col("mean_score")).round(0).alias("score_pct"))
     tables.table(
         shown,

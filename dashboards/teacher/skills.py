@@ -25,7 +25,9 @@ def render(visit: Visit) -> None:
     """The page: finding, skills to teach again, heatmap, table."""
     found = classes(visit)
     if not found:
-        page.header(visit, "Skills", "Here you will see what your class has mastered and what to teach again.")
+        page.header(
+            visit, "Skills", "Here you will see what your class has mastered and what to teach again."
+        )
         states.empty("No class is assigned to you yet", "Your administrator can assign one.")
         return
     heading = st.container()
@@ -47,40 +49,39 @@ def render(visit: Visit) -> None:
 
 
 def _by_skill(mastery: pl.DataFrame) -> pl.DataFrame:
+    """One row per skill: how many practised it and how many of them still lack it, most lacking first."""
     return (
         mastery.group_by("skill_key", "skill")
         .agg(
+            (~pl.col("is_mastered")).sum().alias("lacking_count"),
             pl.col("is_mastered").mean().alias("mastered_share"),
-            pl.col("is_mastered").sum().alias("mastered_count"),
             pl.len().alias("student_count"),
             pl.col("mastery").mean().alias("mastery"),
-            pl.col("opportunity_count").sum().alias("opportunity_count"),
-            pl.col("correct_count").sum().alias("correct_count"),
         )
-        .sort("mastered_share", "mastery", "skill")
+        .sort(["lacking_count", "mastery", "skill"], descending=[True, False, False])
     )
 
 
 def _lead(by_skill: pl.DataFrame) -> str:
-    weakest = by_skill.row(0, named=True)
-    if weakest["mastered_share"] >= 0.8:
-        return "Every skill practised so far is mastered by four students in five or more. Move on."
+    first = by_skill.row(0, named=True)
+    if not first["lacking_count"]:
+        return "Everybody has mastered every skill practised so far. Move on."
     return (
-        f"Teach “{weakest['skill']}” again first: {weakest['mastered_count']} of "
-        f"{weakest['student_count']} students who practised it have mastered it."
+        f"Teach “{first['skill']}” again first: {first['lacking_count']} of the {first['student_count']} students who "
+        "practised it have not mastered it."
     )
 
 
 def _weakest(by_skill: pl.DataFrame) -> None:
-    weakest = by_skill.filter(pl.col("mastered_share") < 0.8).head(6)
-    if weakest.is_empty():
+    lacking = by_skill.filter(pl.col("lacking_count") > 0).head(6)
+    if lacking.is_empty():
         return
     charts.figure(
         f"{by_skill.filter(pl.col('mastered_share') < 0.5).height} of {by_skill.height} skills are mastered by fewer "
-        "than half of the students",
-        "Share of the students who practised the skill and have mastered it; the skills with the lowest shares",
-        charts.ranked_bars(weakest, x="mastered_share", y="skill", x_title="Students who mastered it", x_format=".0%"),
-        text="Bar chart of the skills that the fewest students have mastered.",
+        "than half of the students who practised them",
+        "Students who practised the skill and have not mastered it; the six skills with the most of them",
+        charts.ranked_bars(lacking, x="lacking_count", y="skill", x_title="Students", x_format=",.0f"),
+        text="Bar chart of the skills that most students have practised without mastering them.",
     )
 
 
@@ -94,7 +95,7 @@ def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.Da
     pages = -(-need.height // STUDENTS_PER_PICTURE)
     number = st.pagination(pages, key="heatmap_page") if pages > 1 else 1
     shown = need.slice((number - 1) * STUDENTS_PER_PICTURE, STUDENTS_PER_PICTURE)
-    skills = by_skill.head(SKILLS_PER_PICTURE)
+    skills = by_skill.sort("mastered_share", "mastery", "skill").head(SKILLS_PER_PICTURE)
     cells = (
         shown.select("person_key", pl.col("display_name").alias("student"))
         .join(skills.select("skill_key", "skill"), how="cross")
@@ -107,14 +108,21 @@ def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.Da
         .with_columns(charts.band("mastery", "opportunity_count", threshold=threshold).alias("band"))
     )
     hidden = by_skill.height - skills.height
-    charts.figure(
+    charts.title(
         f"{int(mastery['is_mastered'].sum())} of {mastery.height} practised skills are mastered: help is needed at the "
         "top left",
         "Students (most need on top) by skills (least mastered on the left)"
         + (f"; the {hidden} best-known skills are in the table only" if hidden else ""),
-        charts.mastery_heatmap(cells, students=_unique(shown["display_name"]), skills=skills["skill"].to_list()),
+    )
+    charts.band_legend()
+    charts.draw(
+        charts.mastery_heatmap(
+            cells, students=_unique(shown["display_name"]), skills=skills["skill"].to_list()
+        ),
         text=f"Heatmap of mastery of {shown.height} students in {skills.height} skills; the table below holds the figures.",
-        how=f"**Mastery** is the probability that a student knows the skill, worked out from the order of right and "
+    )
+    page.how_worked_out(
+        f"**Mastery** is the probability that a student knows the skill, worked out from the order of right and "
         f"wrong answers by Bayesian knowledge tracing. **Mastered** counts from {threshold:.0%} on, **on the way** from "
         f"{charts.HALF:.0%}. A student without an answer in a skill is shown as not tried.",
     )

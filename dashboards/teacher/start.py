@@ -65,16 +65,16 @@ def render(visit: Visit) -> None:
 
 def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
     if ranked.is_empty():
-        return f"{chosen.course_title} has {chosen.student_count or 0} students."
+        return f"{chosen.title} has {chosen.student_count or 0} students."
     listed = ranked.filter(pl.col("is_at_risk"))
     new = listed.filter(pl.col("is_new_on_list")).height
     change = f", {new} of them new since last week" if new else ", the same ones as last week"
     if listed.is_empty():
-        return f"None of the {ranked.height} students in {chosen.course_title} is on the list this week."
+        return f"None of the {ranked.height} students in {chosen.title} is on the list this week."
     who = "student needs" if listed.height == 1 else "students need"
     return (
-        f"{listed.height} of {ranked.height} {who} a word from you{change}. Start with the first: "
-        "the reasons stand beside each name."
+        f"{listed.height} of {ranked.height} {who} a word from you in {chosen.title}{change}. "
+        "Start with the first; the reasons stand below each name."
     )
 
 
@@ -91,11 +91,12 @@ def _cards(listed: pl.DataFrame, chosen: Class) -> None:
 def _card(row: dict, chosen: Class) -> None:
     reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
     items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
+    risk = f"Risk {row['risk']:.0%}"
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
             f'<div class="ll-row"><span class="ll-rank" aria-label="Place {row["place"]}">{row["place"]}</span>'
             f'<div class="ll-body"><span class="ll-name">{html.escape(row["display_name"])}</span> '
-            f'{page.chip(f"Risk {row['risk']:.0%}", "attention")} {_change_chip(row)}'
+            f"{page.chip(risk, 'attention')} {_change_chip(row)}"
             f'<ul class="ll-why">{items}</ul></div></div>',
             width="stretch",
         )
@@ -135,29 +136,24 @@ def _figures(visit: Visit, chosen: Class) -> None:
         f"Week {last['week_index']} ended on {page.short_day(last['week_end_date'])}. "
         "Small figures: change against the week before.",
     )
-    with st.grid(min_column_width=150, gap="small"):
-        _metric("Active students", last, before, "active_share", "of {student_count}", higher_is_good=True)
-        _metric("Right answers", last, before, "correct_share", "of {attempt_count:,}", higher_is_good=True)
-        _metric("Mean score", last, before, "mean_score", None, higher_is_good=True)
-        _metric("Absence", last, before, "absence_rate", None, higher_is_good=False)
+    page.tiles(
+        _tile("Active students", last, before, "active_share", f"Of {last['student_count']} students"),
+        _tile("Right answers", last, before, "correct_share", f"Of {last['attempt_count']:,} answers"),
+        _tile("Mean score", last, before, "mean_score", "Of assessments handed in"),
+        _tile("Absence", last, before, "absence_rate", "Share of lessons missed", higher_is_good=False),
+    )
     _trend(done)
 
 
-def _metric(
-    label: str, last: dict, before: dict, name: str, detail: str | None, *, higher_is_good: bool
-) -> None:
-    value, previous = last[name], before.get(name)
-    change = None
-    if value is not None and previous is not None:
-        points = round(100 * (value - previous))
-        change = f"{points:+d} points" if points else None
-    st.metric(
+def _tile(
+    label: str, last: dict, before: dict, name: str, explanation: str, *, higher_is_good: bool = True
+) -> page.Tile:
+    return page.Tile(
         label,
-        f"{value:.0%}" if value is not None else "–",
-        change,
-        delta_color="normal" if higher_is_good else "inverse",
-        border=True,
-        delta_description=detail.format(**last) if detail else None,
+        page.share(last[name]),
+        page.points(last[name], before.get(name)),
+        higher_is_good=higher_is_good,
+        help=explanation,
     )
 
 
@@ -168,7 +164,9 @@ def _trend(done: pl.DataFrame) -> None:
     else:
         best = done["active_share"].max()
         direction = "as many as in week 1" if abs(last - first) < 0.03 else ("up" if last > first else "down")
-        ending = f", {direction} from {first:.0%} in week 1" if direction in {"up", "down"} else f", {direction}"
+        ending = (
+            f", {direction} from {first:.0%} in week 1" if direction in {"up", "down"} else f", {direction}"
+        )
         finding = f"{last:.0%} of the class was active last week{ending}"
         if best is not None and best - last > 0.1:
             finding += f" (best week: {best:.0%})"
@@ -183,12 +181,16 @@ def _trend(done: pl.DataFrame) -> None:
 
 
 def _whole_list(ranked: pl.DataFrame) -> None:
-    page.section("Every student of the class", "Ranked by need. Risk is the model's estimate of failing or leaving.")
+    page.section(
+        "Every student of the class", "Ranked by need. Risk is the model's estimate of failing or leaving."
+    )
     shown = ranked.with_columns(
         pl.when(pl.col("is_at_risk")).then(pl.lit("On the list")).otherwise(pl.lit("")).alias("listed"),
         (100 * pl.col("risk")).alias("risk_pct"),
         (100 * pl.col("risk_change")).alias("change_pct"),
-        pl.concat_str(["reason_1", "reason_2", "reason_3"], separator="; ", ignore_nulls=True).alias("reasons"),
+        pl.concat_str(["reason_1", "reason_2", "reason_3"], separator="; ", ignore_nulls=True).alias(
+            "reasons"
+        ),
     )
     tables.table(
         shown,
@@ -197,14 +199,18 @@ def _whole_list(ranked: pl.DataFrame) -> None:
             "display_name": "Student",
             "listed": "List",
             "risk_pct": "Risk (%)",
-            "change_pct": "Change (points)",
+            "change_pct": "Change",
             "reasons": "Why",
             "last_active_date": "Last active",
         },
         file_name="students-by-need",
         config={
-            "Risk (%)": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f", width="small"),
-            "Change (points)": st.column_config.NumberColumn(format="%+.0f", width="small"),
+            "Risk (%)": st.column_config.ProgressColumn(
+                min_value=0, max_value=100, format="%.0f", width="small"
+            ),
+            "Change": st.column_config.NumberColumn(
+                format="%+.0f", width="small", help="In percentage points since the week before"
+            ),
             "Place": st.column_config.NumberColumn(width=60),
             "Why": st.column_config.TextColumn(width="large"),
         },

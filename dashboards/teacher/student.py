@@ -94,7 +94,9 @@ def _why(risk: pl.DataFrame) -> None:
         chips += " " + page.chip(f"{row['risk_previous']:.0%} the week before", "neutral")
     reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
     items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
-    st.html(f'{chips}<p style="margin:.6rem 0 0"><b>What moves the estimate most</b></p><ul class="ll-why">{items}</ul>')
+    st.html(
+        f'{chips}<p style="margin:.6rem 0 0"><b>What moves the estimate most</b></p><ul class="ll-why">{items}</ul>'
+    )
 
 
 def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
@@ -107,8 +109,12 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
     last = compared.row(-1, named=True)
     mine, median = last["mine"] or 0, last["class_median"] or 0
     colours = design.palette()
-    lines = compared.unpivot(index="week_index", on=["mine", "class_median"], variable_name="line", value_name="minutes")
-    lines = lines.with_columns(pl.col("line").replace({"mine": "This student", "class_median": "Class median"}))
+    lines = compared.unpivot(
+        index="week_index", on=["mine", "class_median"], variable_name="line", value_name="minutes"
+    )
+    lines = lines.with_columns(
+        pl.col("line").replace({"mine": "This student", "class_median": "Class median"})
+    )
     charts.figure(
         f"{mine:.0f} minutes last week; half of the class worked {median:.0f} or more",
         "Minutes active by week of the term: this student and the class's median",
@@ -117,7 +123,10 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
             y="minutes",
             y_title="Minutes",
             series="line",
-            colours={"This student": colours.attention if mine < median / 2 else colours.fine, "Class median": colours.neutral},
+            colours={
+                "This student": colours.attention if mine < median / 2 else colours.fine,
+                "Class median": colours.neutral,
+            },
         ),
         text="Line chart of this student's minutes by week against the class's median.",
     )
@@ -137,7 +146,12 @@ def _record(visit: Visit, chosen: Class, person_key: str) -> None:
         page.section("Handed in")
         tables.table(
             handed_in.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),
-            {"title": "What", "submitted_date": "Handed in", "score_pct": "Score (%)", "days_late": "Days late"},
+            {
+                "title": "What",
+                "submitted_date": "Handed in",
+                "score_pct": "Score (%)",
+                "days_late": "Days late",
+            },
             file_name="handed-in",
             alt="Assessments this student handed in, newest first",
         )
@@ -145,7 +159,9 @@ def _record(visit: Visit, chosen: Class, person_key: str) -> None:
     if attempts.height:
         page.section("The last answers", "Newest first, at most 50.")
         tables.table(
-            attempts.with_columns(pl.when("is_correct").then(pl.lit("right")).otherwise(pl.lit("wrong")).alias("answer")),
+            attempts.with_columns(
+                pl.when("is_correct").then(pl.lit("right")).otherwise(pl.lit("wrong")).alias("answer")
+            ),
             {
                 "responded_at": "When",
                 "assessment": "In",

@@ -42,8 +42,8 @@ SKILLS = (
     "Polynomials",
     "Factoring",
 )
-GIVEN = "Amina Ben Chloe Diego Elif Femi Grace Hugo Ines Jonas Keiko Liam Maya Noor Oskar Priya Quinn Rosa Sam Tara".split()
-FAMILY = "Abara Brandt Costa Dubois Eriksen Fofana Garcia Haddad Ivanova Jensen Kaur Lopez Meyer Nguyen Okafor".split()
+GIVEN = ["Amina", "Ben", "Chloe", "Diego", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jonas", "Keiko", "Liam", "Maya", "Noor", "Oskar", "Priya", "Quinn", "Rosa", "Sam", "Tara"]
+FAMILY = ["Abara", "Brandt", "Costa", "Dubois", "Eriksen", "Fofana", "Garcia", "Haddad", "Ivanova", "Jensen", "Kaur", "Lopez", "Meyer", "Nguyen", "Okafor"]
 
 Row = dict[str, Any]
 
@@ -67,7 +67,9 @@ def build(settings: Settings, *, per_class: int = 20, with_snapshot: bool = True
     """Make the school in `settings.home`."""
     engine = open_people(settings)
     students = {
-        section: [f"p_{number:02x}{'0' * 22}" for number in range(1 + at * per_class, 1 + (at + 1) * per_class)]
+        section: [
+            f"p_{number:02x}{'0' * 22}" for number in range(1 + at * per_class, 1 + (at + 1) * per_class)
+        ]
         for at, section in enumerate(CLASSES)
     }
     school = School(settings, engine, students, {}, {})
@@ -113,11 +115,22 @@ def _roster(connection: Connection, school: School) -> None:
     )
     add(
         tables.academic_session,
-        {"session_key": SESSION, "title": "Autumn 2026", "type": "term", "start_date": START, "end_date": END},
+        {
+            "session_key": SESSION,
+            "title": "Autumn 2026",
+            "type": "term",
+            "start_date": START,
+            "end_date": END,
+        },
     )
     add(
         tables.course,
-        {"course_key": COURSE, "school_key": SCHOOL, "title": "Algebra I", "iri": "http://sis.test/courses/algebra"},
+        {
+            "course_key": COURSE,
+            "school_key": SCHOOL,
+            "title": "Algebra I",
+            "iri": "http://sis.test/courses/algebra",
+        },
     )
     for number, section in enumerate(CLASSES, 1):
         add(tables.section, _section(section, f"Algebra I, group {number}", SCHOOL))
@@ -141,8 +154,14 @@ def _roster(connection: Connection, school: School) -> None:
                 "is_generated": True,
             },
         )
-        add(tables.role_assignment, {"assignment_key": f"r:{key}", "person_key": key, "role": role, "school_key": SCHOOL})
-    add(tables.role_assignment, {"assignment_key": "r:both", "person_key": "p_both", "role": "guardian", "school_key": SCHOOL})
+        add(
+            tables.role_assignment,
+            {"assignment_key": f"r:{key}", "person_key": key, "role": role, "school_key": SCHOOL},
+        )
+    add(
+        tables.role_assignment,
+        {"assignment_key": "r:both", "person_key": "p_both", "role": "guardian", "school_key": SCHOOL},
+    )
     for row in enrolments(school):
         add(
             tables.enrolment,

@@ -38,12 +38,26 @@ def _effort(school: s.School) -> dict[str, float]:
 def _dimensions(school: s.School) -> dict[str, list[Row]]:
     tenant = {"tenant": s.TENANT}
     people = [(key, "student") for keys in school.students.values() for key in keys]
-    people += [(key, "teacher") for key in ("p_teacher", "p_teacher2", "p_both")] + [("p_guardian", "guardian")]
+    people += [(key, "teacher") for key in ("p_teacher", "p_teacher2", "p_both")] + [
+        ("p_guardian", "guardian")
+    ]
     moment = dt.datetime(2026, 9, 28, 8, tzinfo=dt.UTC)
     return {
         "dim_organisation": [
-            {**tenant, "school_key": s.SCHOOL, "parent_school_key": None, "type": "school", "title": "Lakeside High"},
-            {**tenant, "school_key": s.OTHER_SCHOOL, "parent_school_key": None, "type": "school", "title": "Hill School"},
+            {
+                **tenant,
+                "school_key": s.SCHOOL,
+                "parent_school_key": None,
+                "type": "school",
+                "title": "Lakeside High",
+            },
+            {
+                **tenant,
+                "school_key": s.OTHER_SCHOOL,
+                "parent_school_key": None,
+                "type": "school",
+                "title": "Hill School",
+            },
         ],
         "dim_person": [
             {
@@ -84,7 +98,10 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
             }
         ],
         "dim_class": [
-            *[_class(key, f"Algebra I, group {n}", len(school.students[key])) for n, key in enumerate(s.CLASSES, 1)],
+            *[
+                _class(key, f"Algebra I, group {n}", len(school.students[key]))
+                for n, key in enumerate(s.CLASSES, 1)
+            ],
             {
                 **_class(s.DISCOVERED, "Digital literacy", 3),
                 "school_key": f"{s.TENANT}:x:platform",
@@ -225,7 +242,10 @@ def _class_weeks(school: s.School, weeks: list[Row]) -> list[Row]:
             meetings = sum(w["meeting_count"] for w in part)
             rows.append(
                 {
-                    **{k: part[0][k] for k in ("tenant", "section_key", "school_key", "course_key", "session_key")},
+                    **{
+                        k: part[0][k]
+                        for k in ("tenant", "section_key", "school_key", "course_key", "session_key")
+                    },
                     "grade": "09",
                     "week_index": week,
                     "week_start_date": part[0]["week_start_date"],
@@ -251,7 +271,9 @@ def _records(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]
             for day in range(0, 7 * s.WEEKS - 2, 2):
                 status = "absent" if dice.random() > 0.85 + 0.15 * effort[key] else "present"
                 status = "late" if status == "present" and dice.random() < 0.06 else status
-                attendance.append({**who, "attendance_date": s.START + dt.timedelta(days=day), "status": status})
+                attendance.append(
+                    {**who, "attendance_date": s.START + dt.timedelta(days=day), "status": status}
+                )
             for n in range(6):
                 if dice.random() > 0.3 + effort[key]:
                     continue
@@ -263,7 +285,8 @@ def _records(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]
                         "statement_id": f"r{key}{n}",
                         "course_key": s.COURSE,
                         "activity_key": f"{s.TENANT}:assessment{n}",
-                        "submitted_at": dt.datetime.combine(due, dt.time(15), dt.UTC) + dt.timedelta(days=late),
+                        "submitted_at": dt.datetime.combine(due, dt.time(15), dt.UTC)
+                        + dt.timedelta(days=late),
                         "submitted_date": due + dt.timedelta(days=late),
                         "due_date": due,
                         "days_late": late,
@@ -359,7 +382,13 @@ def _quality() -> dict[str, list[Row]]:
     moment = dt.datetime(2026, 11, 20, 6, tzinfo=dt.UTC)
     return {
         "qc_freshness": [
-            {**tenant, "platform": "http://lms.test", "statement_count": 98_400, "last_stored_at": moment, "last_occurred_at": moment},
+            {
+                **tenant,
+                "platform": "http://lms.test",
+                "statement_count": 98_400,
+                "last_stored_at": moment,
+                "last_occurred_at": moment,
+            },
             {
                 **tenant,
                 "platform": "http://video.test",
@@ -391,7 +420,13 @@ def _quality() -> dict[str, list[Row]]:
             }
             for contract, check, severity, failing, message in (
                 ("fct_statement", "statement_id is unique", "block", 0, ""),
-                ("fct_attempt", "every answer has a skill", "flag", 112, "Add the items to activity_skills.csv."),
+                (
+                    "fct_attempt",
+                    "every answer has a skill",
+                    "flag",
+                    112,
+                    "Add the items to activity_skills.csv.",
+                ),
                 ("dim_person", "person_key is unique", "block", 0, ""),
             )
         ],
