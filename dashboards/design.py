@@ -189,7 +189,7 @@ _CSS = """
 .ll-note{border-top:1px solid var(--ll-border);padding-top:.7rem;margin-top:1.2rem;font-size:.85rem;color:var(--ll-muted);overflow-wrap:anywhere}
 .ll-state{border:1px dashed var(--ll-border);border-radius:10px;padding:1.4rem 1.2rem;text-align:center;color:var(--ll-muted)}
 .ll-state strong{display:block;color:var(--ll-text);font-size:1.05rem;margin-bottom:.3rem}
-.ll-state code{white-space:normal}
+.ll-why code,.ll-state code{font-size:.88em;white-space:normal;background:var(--ll-neutral-soft);color:var(--ll-text);padding:.05rem .3rem;border-radius:4px}
 .ll-figure{margin:0 0 .2rem}
 .ll-figure strong{font-size:1.05rem;line-height:1.35}
 .ll-bar{position:relative;height:.7rem;border-radius:999px;background:var(--ll-neutral-soft);overflow:hidden}

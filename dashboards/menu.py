@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards import administrator, analyst, guardian, principal, student, teacher  # noqa: F401
+from dashboards.administrator import health
+from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
+from dashboards.principal import school
 from dashboards.student import skills as student_skills
 from dashboards.student import start as student_start
 from dashboards.student import term as student_term
@@ -42,4 +44,8 @@ PAGES = (
     PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),
     PageSpec("student-term", "My term", ":material/calendar_month:", ("student",), student_term.render),
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
+    PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),
+    PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
+    PageSpec("analyst", "SQL", ":material/terminal:", ("analyst",), sql.render),
+    PageSpec("analyst-catalogue", "Catalogue", ":material/menu_book:", ("analyst",), catalogue.render),
 )

@@ -32,6 +32,7 @@ ROLE_NAMES = {
 def run(token: str | None) -> None:
     """Show the page that the address names to whoever holds `token`; the way to the log-in without a live session."""
     st.set_page_config(page_title="Learnlake", page_icon=ICON, layout="wide")
+    st.logo(ICON, size="large")
     settings = get_settings()
     viewer = viewer_of(settings, token)
     if viewer is None or token is None:

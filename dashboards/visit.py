@@ -85,6 +85,7 @@ def _frame(table: Any) -> pl.DataFrame:
 
 @contextlib.contextmanager
 def visiting(settings: Settings, door: Door, viewer: Viewer, token: str) -> Iterator[Visit]:
-    """A visit during which all queries read one and the same build."""
+    """A visit during which all queries read one and the same build: the newest one at its start."""
+    door.build()  # moves a door that was kept from an earlier run on to the newest build, before it is pinned there
     with door.pinned():
         yield Visit(settings, viewer, token, door, door.build())

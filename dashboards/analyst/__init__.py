@@ -1,1 +1,1 @@
-"""The analyst's pages."""
+"""The analyst's pages: SQL over the snapshot in the sandbox, and the catalogue of what there is to ask."""

@@ -184,26 +184,32 @@ def ranked_bars(
     y: str,
     x_title: str,
     x_format: str,
-    x_max: float | None = None,
-    colour: str | None = None,
+    first_needs_help: bool = False,
 ) -> alt.LayerChart:
-    """One bar per row in the frame's order, its value written at its end; the axis reaches to `x_max` at least."""
+    """One bar per row in the frame's order, its value written at its end; `first_needs_help` colours the first one."""
+    colours = design.palette()
     names = frame[y].to_list()
     base = alt.Chart(frame).encode(
         x=alt.X(
             f"{x}:Q",
             title=x_title,
             axis=alt.Axis(format=x_format, tickCount=4, grid=True, gridOpacity=0.5),
-            scale=alt.Scale(domainMin=0, domainMax=x_max) if x_max else alt.Scale(zero=True),
+            scale=alt.Scale(zero=True),
         ),
         y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
         tooltip=[alt.Tooltip(f"{y}:N", title="Who"), alt.Tooltip(f"{x}:Q", title=x_title, format=x_format)],
     )
-    bars = base.mark_bar(cornerRadiusEnd=3, color=colour or design.palette().fine, height={"band": 0.7})
-    texts = base.mark_text(align="left", dx=4, color=design.palette().text).encode(
+    bars = base.mark_bar(cornerRadiusEnd=3, height={"band": 0.7}).encode(
+        color=alt.condition(
+            alt.datum[y] == names[0] if first_needs_help else "false",
+            alt.value(colours.attention),
+            alt.value(colours.fine),
+        )
+    )
+    texts = base.mark_text(align="left", dx=4, color=colours.text).encode(
         text=alt.Text(f"{x}:Q", format=x_format)
     )
-    return (bars + texts).properties(height=max(80, 28 * len(names) + 40))
+    return (bars + texts).properties(height=28 * len(names) + 75)
 
 
 def mastery_bars(frame: pl.DataFrame, *, threshold: float) -> None:

@@ -86,6 +86,7 @@ def tiles(*figures: Tile) -> None:
             delta_color="off" if tile.is_neutral else ("normal" if tile.higher_is_good else "inverse"),
             help=tile.help,
             border=True,
+            height="stretch",
         )
 
 
@@ -99,6 +100,11 @@ class Tile:
     higher_is_good: bool = True
     is_neutral: bool = False
     help: str | None = None
+
+
+def count(number: int, one: str, many: str) -> str:
+    """`1 thing` or `3 things`."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def share(value: float | None) -> str:

@@ -38,7 +38,7 @@ def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
         elif kind.is_float():
             formats[name] = st.column_config.NumberColumn(format="%.0f", width="small")
         elif kind.is_integer():
-            formats[name] = st.column_config.NumberColumn(width="small")
+            formats[name] = st.column_config.NumberColumn(format="localized", width="small")
     return formats
 
 

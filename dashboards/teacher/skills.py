@@ -80,7 +80,9 @@ def _weakest(by_skill: pl.DataFrame) -> None:
         f"{by_skill.filter(pl.col('mastered_share') < 0.5).height} of {by_skill.height} skills are mastered by fewer "
         "than half of the students who practised them",
         "Students who practised the skill and have not mastered it; the six skills with the most of them",
-        charts.ranked_bars(lacking, x="lacking_count", y="skill", x_title="Students", x_format=",.0f"),
+        charts.ranked_bars(
+            lacking, x="lacking_count", y="skill", x_title="Students", x_format=",.0f", first_needs_help=True
+        ),
         text="Bar chart of the skills that most students have practised without mastering them.",
     )
 

@@ -42,8 +42,45 @@ SKILLS = (
     "Polynomials",
     "Factoring",
 )
-GIVEN = ["Amina", "Ben", "Chloe", "Diego", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jonas", "Keiko", "Liam", "Maya", "Noor", "Oskar", "Priya", "Quinn", "Rosa", "Sam", "Tara"]
-FAMILY = ["Abara", "Brandt", "Costa", "Dubois", "Eriksen", "Fofana", "Garcia", "Haddad", "Ivanova", "Jensen", "Kaur", "Lopez", "Meyer", "Nguyen", "Okafor"]
+GIVEN = [
+    "Amina",
+    "Ben",
+    "Chloe",
+    "Diego",
+    "Elif",
+    "Femi",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Keiko",
+    "Liam",
+    "Maya",
+    "Noor",
+    "Oskar",
+    "Priya",
+    "Quinn",
+    "Rosa",
+    "Sam",
+    "Tara",
+]
+FAMILY = [
+    "Abara",
+    "Brandt",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fofana",
+    "Garcia",
+    "Haddad",
+    "Ivanova",
+    "Jensen",
+    "Kaur",
+    "Lopez",
+    "Meyer",
+    "Nguyen",
+    "Okafor",
+]
 
 Row = dict[str, Any]
 

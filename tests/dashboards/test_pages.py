@@ -159,9 +159,7 @@ def test_newer_snapshot_is_read_at_the_next_run(own_school: schools.School, open
 
 
 def test_broken_page_shows_a_reference_and_no_traceback(own_school: schools.School, open_page: Open) -> None:
-    own_school.publish(
-        prd_risk=[], msr_class_week=[{"tenant": schools.TENANT, "school_key": "s", "section_key": "c"}]
-    )
+    own_school.publish(msr_class_week=[{"tenant": schools.TENANT, "school_key": "s", "section_key": "c"}])
     app = open_page(own_school, "teacher", "teacher")
     said = text(app)
     assert not app.exception
