@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
+from sqlalchemy import Engine
 
 from learnlake import audit
 from learnlake.errors import AccessError
@@ -46,11 +47,15 @@ class Door:
     Raises AccessError for a mart that the viewer's role may not see, PipelineError before the first publish.
     """
 
-    def __init__(self, settings: Settings, viewer: Viewer, *, source: str = "dashboards") -> None:
+    def __init__(
+        self, settings: Settings, viewer: Viewer, *, source: str = "dashboards", engine: Engine | None = None
+    ) -> None:
+        """`source` names the program or address in the audit trail; a server passes its `engine` of people.db."""
         self._settings = settings
         self._viewer = viewer
         self._source = source
-        self._engine = open_people(settings)
+        self._is_own_engine = engine is None
+        self._engine = engine or open_people(settings)
         self._lock = threading.RLock()
         self._pins = 0
         self._instance: reader.Instance | None = None
@@ -69,13 +74,13 @@ class Door:
                 self._refuse_unseen(query)
                 raise error
 
-    def mart(self, name: str) -> pa.Table:
-        """All rows of one mart that the viewer may see."""
+    def mart(self, name: str, *, limit: int | None = None) -> pa.Table:
+        """The rows of one mart that the viewer may see, all or the first `limit`."""
         with self._lock:
             self._ready()
             if name not in self.marts():
                 raise AccessError("This table is not open to your role.", where=name)
-            return self.sql(f"from {quoted(name)}")
+            return self.sql(f"from {quoted(name)}" + ("" if limit is None else f" limit {int(limit)}"))
 
     def marts(self) -> list[str]:
         """Names of the marts that the viewer's role may see, in the alphabet's order."""
@@ -141,7 +146,8 @@ class Door:
         """Let the snapshot go."""
         with self._lock:
             self._forget()
-            self._engine.dispose()
+            if self._is_own_engine:
+                self._engine.dispose()
 
     def __enter__(self) -> Door:
         return self
