@@ -56,6 +56,9 @@ class Warehouse:
             str(self.target),
             "--log-path",
             str(self.target / "logs"),
+            "--no-write-json",
+            "--log-level-file",
+            "none",
         ]
         variables = {
             "lake_files": self.lake.files(),
