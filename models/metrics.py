@@ -36,7 +36,7 @@ def calibration_slope(truth: Floats, predicted: Floats) -> float:
     design = np.column_stack([np.ones_like(log_odds), log_odds])
     weights = np.array([0.0, 1.0])
     for _ in range(50):
-        rate = 1 / (1 + np.exp(-design @ weights))
+        rate = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
         information = design.T @ (design * (rate * (1 - rate))[:, None])
         step = np.linalg.solve(information + 1e-9 * np.eye(2), design.T @ (truth - rate))
         weights = weights + step

@@ -162,6 +162,10 @@ def _class_of(kind: str) -> Any:
         from models.mastery import MasteryModel
 
         return MasteryModel
+    if kind == "risk":
+        from models.risk import RiskModel
+
+        return RiskModel
     raise ModelError(f"No model of kind {kind!r} is known", mend="load it with the version that made it")
 
 

@@ -51,7 +51,7 @@ def evaluate(attempts: Any, *, variants: Mapping[str, bool] = VARIANTS) -> pl.Da
         rows.append(
             {"model": name, "split": "five folds", **means, "count": sum(r["count"] for r in results)}
         )
-        if "split" in usable.columns:
+        if "split" in usable.columns and usable["split"].n_unique() > 1:
             train_rows, test_rows = (usable.filter(pl.col("split") == s) for s in ("train", "test"))
             rows.append(
                 {"model": name, "split": "given", **_hold_out(train_rows, test_rows, forgets=forgets)}

@@ -1,0 +1,185 @@
+"""The at-risk model: fitting on finished sessions, the fitted model, and scoring the newest complete week of each section.
+
+XGBoost on the features of `features`; nothing is refitted while scoring. Splitting and judging are in `evaluate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import math
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.frames import as_frame
+from models.risk.columns import KEYS, WEEK_COLUMNS
+from models.risk.features import FEATURES, features
+from models.risk.reasons import REASONS_GIVEN, reasons
+
+PARAMETERS: dict[str, Any] = {  # chosen by leaving one training presentation of OULAD out
+    "objective": "binary:logistic",
+    "tree_method": "hist",
+    "max_depth": 4,
+    "eta": 0.03,
+    "min_child_weight": 50,
+    "colsample_bytree": 0.3,
+    "lambda": 5,
+    "seed": 20130201,
+    "nthread": 1,  # two threads were five times slower on a loaded small machine
+}
+ROUNDS = 400
+MAX_ROWS = 250_000
+"""Rows to fit on; above it every second, third, ... week of each section is used. More taught nothing in OULAD."""
+
+
+@dataclasses.dataclass
+class RiskModel:
+    """A fitted model. Courses are not told apart: a new course is scored as well as a known one."""
+
+    kind: ClassVar[str] = "risk"
+
+    booster: Any
+    tenant: str
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    card: dict[str, Any] = dataclasses.field(default_factory=dict)
+    name: str = "risk"
+    version: str = "unregistered"
+
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        """Risk (0..1) of each row of `features(...)`, in its order."""
+        return np.asarray(self.booster.predict(_matrix(rows)), dtype=np.float64)
+
+    def contributions(self, rows: pl.DataFrame) -> NDArray[np.float32]:
+        """SHAP values [row, feature] in log-odds, the bias left out."""
+        values = self.booster.predict(_matrix(rows), pred_contribs=True)
+        return np.asarray(values[:, :-1], dtype=np.float32)
+
+    def score(
+        self,
+        weeks: Any,
+        as_of: dt.date,
+        *,
+        at_risk_share: float = 0.20,
+        enrolments: Any | None = None,
+    ) -> pl.DataFrame:
+        """Rows of `prd_risk`: each section's newest week that is complete at `as_of`, with the week before for comparison.
+
+        weeks: `msr_student_week`. enrolments: `brg_enrolment`; who has left by the week's end is then not listed.
+        A section's `at_risk_share` of highest risks (rounded up) are at risk. Outcomes are never read.
+        """
+        frame = as_frame(weeks, WEEK_COLUMNS, name="msr_student_week")
+        complete = frame.filter(pl.col("is_complete") & (pl.col("week_end_date") <= as_of))
+        newest = pl.col("week_index").max().over("tenant", "section_key")
+        rows = features(complete).with_columns(newest=newest)
+        if enrolments is not None:
+            rows = _still_enrolled(rows, enrolments)
+        now = rows.filter(pl.col("week_index") == pl.col("newest")).drop("newest")
+        before = rows.filter(pl.col("week_index") == pl.col("newest") - 1).drop("newest")
+        risks = now.select(*KEYS, "week_index").with_columns(
+            risk=pl.Series(self.predict(now), dtype=pl.Float64)
+        )
+        earlier = before.select("tenant", "section_key", "person_key").with_columns(
+            risk_previous=pl.Series(self.predict(before), dtype=pl.Float64)
+        )
+        said = reasons(
+            now.select(FEATURES).to_numpy(),
+            now.select(pl.col(FEATURES).median().over("tenant", "section_key")).to_numpy(),
+            self.contributions(now),
+        )
+        words = {f"reason_{n + 1}": [row[n] for row in said] for n in range(REASONS_GIVEN)}
+        return self._as_mart(
+            risks.with_columns(pl.Series(name, texts, dtype=pl.String) for name, texts in words.items()).join(
+                earlier, on=["tenant", "section_key", "person_key"], how="left", maintain_order="left"
+            ),
+            as_of,
+            at_risk_share,
+        )
+
+    def _as_mart(self, rows: pl.DataFrame, as_of: dt.date, at_risk_share: float) -> pl.DataFrame:
+        section = ["tenant", "section_key"]
+        ordered = rows.sort(*section, pl.col("risk"), "person_key", descending=[False, False, True, False])
+        listed = (pl.len().over(section) * at_risk_share).ceil()
+        return (
+            ordered.with_columns(risk_rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(section))
+            .with_columns(
+                is_at_risk=pl.col("risk_rank") <= listed,
+                model_name=pl.lit(self.name),
+                model_version=pl.lit(self.version),
+                as_of=pl.lit(as_of, dtype=pl.Date),
+            )
+            .select(
+                *(*KEYS, "week_index", "risk", "risk_previous", "risk_rank", "is_at_risk"),
+                *(f"reason_{n + 1}" for n in range(REASONS_GIVEN)),
+                *("model_name", "model_version", "as_of"),
+            )
+        )
+
+    def save(self, folder: Path) -> None:
+        self.booster.save_model(folder / "booster.ubj")
+        content = {
+            "tenant": self.tenant,
+            "features": FEATURES,
+            "metrics": self.metrics,
+            "card": self.card,
+        }
+        (folder / "risk.json").write_text(json.dumps(content))
+
+    @classmethod
+    def load(cls, folder: Path) -> RiskModel:
+        """Read a saved model. Refuses one whose features are not today's."""
+        import xgboost
+
+        from learnlake.errors import ModelError
+
+        content = json.loads((folder / "risk.json").read_text())
+        if tuple(content.pop("features")) != FEATURES:
+            raise ModelError(
+                "The registered risk model was trained on other features than this release computes",
+                where=str(folder),
+                mend="run `learnlake train risk`",
+            )
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(folder / "booster.ubj")
+        return cls(booster=booster, **content)
+
+
+def fit(rows: pl.DataFrame, *, tenant: str = "") -> RiskModel:
+    """Fit on labelled rows: `features(...)` with `is_adverse`. Deterministic, one thread."""
+    import xgboost
+
+    rows = thin(rows).sort(*FEATURES, "is_adverse", nulls_last=True)
+    truth = rows["is_adverse"].cast(pl.Float32).to_numpy()
+    booster = xgboost.train(PARAMETERS, _matrix(rows, truth), ROUNDS)
+    return RiskModel(booster=booster, tenant=tenant)
+
+
+def _matrix(rows: pl.DataFrame, truth: NDArray[np.float32] | None = None) -> Any:
+    import xgboost
+
+    return xgboost.DMatrix(rows.select(FEATURES).to_numpy(), label=truth, nthread=1)
+
+
+def thin(rows: pl.DataFrame) -> pl.DataFrame:
+    """At most about MAX_ROWS rows: every n-th week of each section, week 0 among them."""
+    stride = max(1, math.ceil(len(rows) / MAX_ROWS))
+    return rows.filter(pl.col("week_index") % stride == 0)
+
+
+def _still_enrolled(rows: pl.DataFrame, enrolments: Any) -> pl.DataFrame:
+    """Without the rows of students whose enrolment ended before their section's newest week did."""
+    columns = ("tenant", "person_key", "section_key", "role", "end_date")
+    held = as_frame(enrolments, columns, name="brg_enrolment").filter(pl.col("role") == "student")
+    left = held.group_by("tenant", "section_key", "person_key").agg(
+        left_on=pl.when(pl.col("end_date").is_null().any()).then(None).otherwise(pl.col("end_date").max())
+    )
+    newest = pl.col("week_end_date").max().over("tenant", "section_key")
+    return (
+        rows.join(left, on=["tenant", "section_key", "person_key"], how="left", maintain_order="left")
+        .filter(pl.col("left_on").is_null() | (pl.col("left_on") >= newest))
+        .drop("left_on")
+    )
