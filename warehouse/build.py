@@ -243,7 +243,7 @@ class Working:
             self.frame("select tenant, count(*) as n from main.fct_statement group by tenant").iter_rows()
         )
         for (tenant,) in self.frame("select distinct tenant from main.dim_person").iter_rows():
-            counts.setdefault(tenant, 0)
+            counts.setdefault(tenant, 0)  # a school whose roster came before its statements has a build too
         return snapshot.Build(
             build_id=snapshot.new_build_id(),
             run_id=self.run_id,

@@ -97,10 +97,11 @@ def publish(home: Home, connection: duckdb.DuckDBPyConnection, build: Build, *, 
     draft = home.snapshots / f".draft.{build.build_id}"
     draft.mkdir(parents=True)
     try:
-        for tenant in sorted(_tenants(connection, marts)):
+        tenants = sorted(_tenants(connection, marts))
+        for tenant in tenants:
             _write_tenant(connection, tenant_file(draft, tenant), tenant, marts)
         (draft / "in_use").touch()
-        replace_text(draft / "build.json", dataclasses.replace(build, marts=tuple(marts)).to_json())
+        replace_text(draft / "build.json", _completed(build, marts, tenants).to_json())
         _flush(draft)
         folder = home.snapshots / build.build_id
         draft.rename(folder)
@@ -110,6 +111,11 @@ def publish(home: Home, connection: duckdb.DuckDBPyConnection, build: Build, *, 
     replace_text(home.current_snapshot, build.build_id)
     prune(home, kept=kept)
     return folder
+
+
+def _completed(build: Build, marts: list[str], tenants: list[str]) -> Build:
+    counts = {tenant: build.statement_counts.get(tenant, 0) for tenant in tenants}
+    return dataclasses.replace(build, marts=tuple(marts), statement_counts=counts)
 
 
 def mart_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
