@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("status", "cli.status:app/status", "What runs, how fresh, how much, what is failing."),
     Entry("settings", "cli.settings:app/settings", "Every setting with its value, default and meaning."),
     Entry("run", "cli.run:app/run", "One pipeline run without a server."),
+    Entry("import", "cli.sources:app", "Public data sets and the sample school, sent as an LMS would."),
     Entry("lrs", "cli.lrs:app", "The Learning Record Store: serve, credentials, import, export."),
     Entry("lake", "cli.lrs:lake_app", "The Parquet lake: seal, compact, verify."),
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
