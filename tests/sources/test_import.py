@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def test_the_lrs_takes_every_kind_of_statement_of_the_sample_school(lrs: ServedL
         report = sender.send(small.statements())
     assert report.refused == []
     assert report.stored == small.statement_count
+
+
+def test_the_lrs_takes_the_statement_that_the_page_shows(lrs: ServedLrs) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "xapi-profile.md").read_text()
+    block = page[page.index("\n    {\n") : page.index("\n    }\n") + 6]
+    with Sender(lrs.url, lrs.key, lrs.secret) as sender:
+        report = sender.send([json.loads(block)])
+    assert report.refused == []
 
 
 def test_kill_minus_nine_in_the_middle_of_an_import(lrs: ServedLrs, school: SampleSchool) -> None:
