@@ -86,7 +86,8 @@ class Oulad:
     def _precourse(self) -> Iterator[bytes]:
         """The total of clicks before the start, on the day before it.
 
-        Where the click log is here, those clicks are there too: the total then counts 0 clicks and stays in source-row.
+        Where the click log is here, those clicks are there one by one: the row then becomes `summarised`, which counts
+        nowhere. The totals themselves are in source-row either way.
         """
         if self.data.precourse is None:
             return
@@ -98,11 +99,11 @@ class Oulad:
             yield _encode(
                 f"derived_precourse_clicks|{_key(row)}|0",
                 row["id_student"],
-                _VIEWED,
+                _SUMMARISED if is_logged else _VIEWED,
                 place.course,
                 place.context(columns),
                 place.time(-1, _NOON),
-                {"extensions": {profile.CLICKS: 0 if is_logged else row["pre_course_clicks"]}},
+                None if is_logged else {"extensions": {profile.CLICKS: row["pre_course_clicks"]}},
             )
 
     def _viewed(self) -> Iterator[bytes]:
@@ -230,9 +231,11 @@ def _actor(student: int) -> msgspec.Raw:
     return profile.actor(HOME_PAGE, str(student))
 
 
-_REGISTERED, _VIEWED, _SUBMITTED, _CONCLUDED = map(
-    profile.verb, (profile.REGISTERED, profile.VIEWED, profile.SUBMITTED, profile.CONCLUDED)
-)
+_REGISTERED = profile.verb(profile.REGISTERED)
+_VIEWED = profile.verb(profile.VIEWED)
+_SUMMARISED = profile.verb(profile.SUMMARISED)
+_SUBMITTED = profile.verb(profile.SUBMITTED)
+_CONCLUDED = profile.verb(profile.CONCLUDED)
 
 
 def _encode(
@@ -242,17 +245,17 @@ def _encode(
     thing: msgspec.Raw,
     context: msgspec.Raw,
     timestamp: str,
-    result: dict[str, Any],
+    result: dict[str, Any] | None,
 ) -> bytes:
     """A statement as JSON. `key`: FILE|KEY COLUMNS|OCCURRENCE, of which its id is made."""
-    return msgspec.json.encode(
-        {
-            "id": profile.statement_id(key),
-            "actor": _actor(student),
-            "verb": verb,
-            "object": thing,
-            "result": result,
-            "context": context,
-            "timestamp": timestamp,
-        }
-    )
+    statement: dict[str, Any] = {
+        "id": profile.statement_id(key),
+        "actor": _actor(student),
+        "verb": verb,
+        "object": thing,
+        "context": context,
+        "timestamp": timestamp,
+    }
+    if result is not None:
+        statement["result"] = result
+    return msgspec.json.encode(statement)
