@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     body_max_bytes: int = Field(
         16 * 1024 * 1024, description="Largest request body; above it the LRS answers 413."
     )
+    attachments_max_bytes: int = Field(
+        256 * 1024 * 1024, description="Largest request with attachments, which are streamed to files."
+    )
     seal_interval_seconds: float = Field(
         2.0, description="How often committed statements are sealed into the lake."
     )

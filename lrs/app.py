@@ -6,13 +6,16 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from learnlake.settings import Settings
 from lrs.authentication import Authenticator
 from lrs.metrics import Metrics
-from lrs.protocol import Service, resource
-from lrs.resources import about, operations, statements
+from lrs.protocol import CONSISTENT_THROUGH, VERSION_HEADER, Service, resource
+from lrs.resources import about, activities, agents, operations, statements
+from lrs.resources.documents import ACTIVITY_PROFILE, AGENT_PROFILE, STATE
 from lrs.store import Store
 
 BASES = ("/xapi/2.0", "/xapi")
@@ -37,25 +40,32 @@ def create_app(settings: Settings) -> Starlette:
         Route("/metrics", operations.metrics),
     ]
     for base in BASES:
-        routes += [
-            Route(
-                f"{base}/about",
-                resource("about", base, {"GET": about.get}, is_open=True),
-                methods=_ANY_METHOD,
+        for path, name, handlers in (
+            (
+                "statements",
+                "statements",
+                {"GET": statements.get, "PUT": statements.put, "POST": statements.post},
             ),
-            Route(
-                f"{base}/statements",
-                resource(
-                    "statements",
-                    base,
-                    {"GET": statements.get, "PUT": statements.put, "POST": statements.post},
-                ),
-                methods=_ANY_METHOD,
-            ),
-            Route(
-                f"{base}/statements/more/{{token}}",
-                resource("statements", base, {"GET": statements.more}),
-                methods=_ANY_METHOD,
-            ),
-        ]
-    return Starlette(routes=routes, lifespan=lifespan)
+            ("statements/more/{token}", "statements", {"GET": statements.more}),
+            ("activities/state", "state", STATE.handlers),
+            ("activities/profile", "activity_profile", ACTIVITY_PROFILE.handlers),
+            ("agents/profile", "agent_profile", AGENT_PROFILE.handlers),
+            ("activities", "activities", {"GET": activities.get}),
+            ("agents", "agents", {"GET": agents.get}),
+        ):
+            routes.append(Route(f"{base}/{path}", resource(name, base, handlers), methods=_ANY_METHOD))
+        about_endpoint = resource("about", base, {"GET": about.get}, is_open=True)
+        routes.append(Route(f"{base}/about", about_endpoint, methods=_ANY_METHOD))
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[_cors()])
+
+
+def _cors() -> Middleware:
+    """Content in a browser may speak to the LRS from any place; it shows a credential, never a cookie."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["*", "Authorization", "Content-Type", "If-Match", "If-None-Match", VERSION_HEADER],
+        expose_headers=["ETag", "Last-Modified", "Content-Length", VERSION_HEADER, CONSISTENT_THROUGH],
+        max_age=86_400,
+    )

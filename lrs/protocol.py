@@ -6,15 +6,22 @@ import dataclasses
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-import msgspec
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from learnlake.errors import StoreError
 from learnlake.settings import Settings
+from lrs.alternate import SECTION as SECTION_ALTERNATE
+from lrs.alternate import is_alternate, unfold
+from lrs.answers import (
+    SECTION_AUTHENTICATION,
+    SECTION_ERRORS,
+    SECTION_VERSIONING,
+    ApiError,
+    read_body,
+)
 from lrs.authentication import Authenticator
 from lrs.credentials import Credential
 from lrs.metrics import Metrics
@@ -25,40 +32,8 @@ from lrs.store.writer import QueueFull
 
 VERSION_HEADER = "X-Experience-API-Version"
 CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
-SECTION_VERSIONING = "xAPI 1.0.3 Communication 3.3; 2.0 4.1.5"
-SECTION_ERRORS = "xAPI 1.0.3 Communication 3.2; 2.0 4.1.5"
-SECTION_AUTHENTICATION = "xAPI 1.0.3 Communication 4.0; 2.0 4.1.5"
-
 _V1 = re.compile(r"1\.0(?:\.\d+)?").fullmatch
 _V2 = re.compile(r"2\.0(?:\.\d+)?").fullmatch
-
-
-class ApiError(Exception):
-    """An answer that is not a success, in the standard's words."""
-
-    def __init__(
-        self,
-        status: int,
-        rule: str,
-        section: str,
-        *,
-        path: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(rule)
-        self.status = status
-        self.rule = rule
-        self.section = section
-        self.path = path
-        self.headers = dict(headers or {})
-
-    def response(self) -> Response:
-        body = {"status": self.status, "path": self.path, "rule": self.rule, "section": self.section}
-        return json_response(
-            {key: value for key, value in body.items() if value is not None},
-            status=self.status,
-            headers=self.headers,
-        )
 
 
 @dataclasses.dataclass(slots=True)
@@ -107,24 +82,10 @@ class Call:
 
     async def body(self) -> bytes:
         """The whole body, up to the limit."""
-        limit = self.service.settings.body_max_bytes
-        chunks, size = [], 0
-        try:
-            async for chunk in self.request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise ApiError(413, f"the body is larger than {limit} bytes", SECTION_ERRORS)
-                chunks.append(chunk)
-        except ClientDisconnect:
-            raise ApiError(400, "the body ended early", SECTION_ERRORS) from None
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return await read_body(self.request, self.service.settings.body_max_bytes)
 
 
 Handler = Callable[[Call], Awaitable[Response]]
-
-
-def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")
 
 
 def resource(
@@ -138,6 +99,8 @@ def resource(
         service: Service = request.app.state.service
         version = base_version
         try:
+            if is_alternate(request):
+                request = await _unfold(request, service, base_version)
             version = _version(request, base_version, is_open=is_open)
             credential = (
                 _ANYONE
@@ -186,6 +149,17 @@ def _version(request: Request, base_version: Version, *, is_open: bool) -> Versi
     raise ApiError(400, f"version {named[:40]!r} is not supported; 1.0.x and 2.0.x are", SECTION_VERSIONING)
 
 
+async def _unfold(request: Request, service: Service, base_version: Version) -> Request:
+    """The request that a form of version 1.0.x stands for; version 2.0 has no such forms."""
+    named = request.headers.get(VERSION_HEADER)
+    if base_version is Version.V2 if named is None else _V2(named):
+        raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
+    unfolded = await unfold(request, await read_body(request, service.settings.body_max_bytes))
+    if _V2(unfolded.headers.get(VERSION_HEADER, "")):
+        raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
+    return unfolded
+
+
 def _method(request: Request, handlers: Mapping[str, Handler]) -> str:
     method = "GET" if request.method == "HEAD" else request.method
     if method not in handlers:
@@ -202,5 +176,8 @@ async def _finish(response: Response, service: Service, version: Version) -> Non
 
 
 def _without_body(response: Response) -> Response:
-    response.body = b""
-    return response
+    """The answer to HEAD: all headers, Content-Length included where it is known."""
+    headers = dict(response.headers)
+    bare = Response(status_code=response.status_code)
+    bare.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return bare

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from lrs.protocol import Call, json_response
+from lrs.answers import json_response
+from lrs.protocol import Call
 
 VERSIONS = ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"]
 

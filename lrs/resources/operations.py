@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from lrs.protocol import Service, json_response
+from lrs.answers import json_response
+from lrs.protocol import Service
 from lrs.store.read import last_position
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from lrs.protocol import SECTION_ERRORS, ApiError
+from lrs.answers import SECTION_ERRORS, ApiError
 from lrs.statement import Flaw
 from lrs.statement.actor import check_actor
 from lrs.statement.decode import decode_json

@@ -6,14 +6,20 @@ import base64
 import dataclasses
 import functools
 import json
+import secrets
 import uuid
+from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from learnlake.sender import STORED_HEADER
-from lrs.protocol import CONSISTENT_THROUGH, ApiError, Call
+from lrs.answers import ApiError
+from lrs.attachments import folder_of, found, multipart
+from lrs.protocol import CONSISTENT_THROUGH, Call
+from lrs.resources.multipart import Parts, check_without_parts
 from lrs.resources.parameters import (
     agent_parameter,
     boolean_parameter,
@@ -22,12 +28,14 @@ from lrs.resources.parameters import (
     uuid_parameter,
 )
 from lrs.statement import Flaw, check_statement
+from lrs.statement.canonical import activity_ids, canonical, preferred_languages
 from lrs.statement.decode import decode_json, statement_bytes
 from lrs.statement.identity import agent_identifier
 from lrs.statement.ids_format import ids_only
 from lrs.statement.prepare import Prepared, prepare
-from lrs.store import read
+from lrs.store import activities, read
 from lrs.store.append import Batch, Conflict, Stored
+from lrs.store.database import Connection
 from lrs.store.moment import stored_text
 from lrs.store.read import Query
 
@@ -35,6 +43,7 @@ SECTION_PUT = "xAPI 1.0.3 Communication 2.1.1; 2.0 4.1.6.1"
 SECTION_POST = "xAPI 1.0.3 Communication 2.1.2; 2.0 4.1.6.1"
 SECTION_GET = "xAPI 1.0.3 Communication 2.1.3; 2.0 4.1.6.1"
 SECTION_CONFLICT = "xAPI 1.0.3 Data 2.3.1, Communication 2.1.1; 2.0 4.1.6.1"
+SECTION_CONTENT_TYPES = "xAPI 1.0.3 Communication 1.5; 2.0 4.1.3"
 
 PAGE = 100
 LARGEST_PAGE = 1000
@@ -45,6 +54,14 @@ _FILTERS = frozenset(
 _GET_PARAMETERS = _FILTERS | {"statementId", "voidedStatementId", "format", "attachments"}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shape:
+    """How statements are answered: the format, and with or without attachments' bytes."""
+
+    form: str
+    attachments: bool
+
+
 async def put(call: Call) -> Response:
     """One statement under the id that the query names."""
     call.need("statements/write")
@@ -52,14 +69,17 @@ async def put(call: Call) -> Response:
     if named is None:
         raise ApiError(400, "the parameter statementId is required", SECTION_PUT)
     uuid_parameter("statementId", named)
-    body = await _json_body(call)
-    statement = decode_json(body)
-    check_statement(statement, call.version)
-    if statement.setdefault("id", named).lower() != named.lower():
-        raise ApiError(
-            400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
-        )
-    await _store(call, [_prepare(call, body, statement)])
+
+    def prepared(body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
+        statement = decode_json(body)
+        check_statement(statement, call.version)
+        if statement.setdefault("id", named).lower() != named.lower():
+            raise ApiError(
+                400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
+            )
+        return [statement], [_prepare(call, body, statement)]
+
+    await _take(call, prepared)
     return Response(status_code=204)
 
 
@@ -67,13 +87,17 @@ async def post(call: Call) -> Response:
     """One statement or an array of them; the ids in the order given."""
     call.need("statements/write")
     call.parameters(frozenset())
-    body = await _json_body(call)
+    items, stored = await _take(call, lambda body: _checked(call, body))
+    ids = msgspec.json.encode([item.id_text for item in items])
+    return Response(ids, headers={STORED_HEADER: str(stored.new)}, media_type="application/json")
+
+
+def _checked(call: Call, body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
+    """The statements of a POST, each checked by itself and against the others of its batch."""
     value = decode_json(body)
-    if type(value) is list:
-        pieces: list[Any] = list(statement_bytes(body))
-        statements = value
-    else:
-        pieces, statements = [body], [value]
+    is_batch = type(value) is list
+    statements: list[dict[str, Any]] = value if is_batch else [value]
+    pieces: list[Any] = list(statement_bytes(body)) if is_batch else [body]
     seen: set[str] = set()
     for position, statement in enumerate(statements):
         try:
@@ -84,21 +108,20 @@ async def post(call: Call) -> Response:
                     raise Flaw("the id is there twice in one batch", SECTION_POST, "id")
                 seen.add(identifier.lower())
         except Flaw as flaw:
-            raise (flaw.under(position) if value is statements else flaw) from None
-    prepared = [_prepare(call, piece, statement) for piece, statement in zip(pieces, statements, strict=True)]
-    stored = await _store(call, prepared) if prepared else Stored(0, 0)
-    ids = msgspec.json.encode([item.id_text for item in prepared])
-    return Response(ids, headers={STORED_HEADER: str(stored.new)}, media_type="application/json")
+            raise (flaw.under(position) if is_batch else flaw) from None
+    return statements, [
+        _prepare(call, piece, statement) for piece, statement in zip(pieces, statements, strict=True)
+    ]
 
 
 async def get(call: Call) -> Response:
     """One statement by id, or those that all filters match."""
     call.need("statements/read", "statements/read/mine", "all/read")
     parameters = call.parameters(_GET_PARAMETERS)
-    boolean_parameter(parameters, "attachments")
     form = parameters.get("format", "exact")
     if form not in ("ids", "exact", "canonical"):
         raise ApiError(400, "format must be ids, exact or canonical", SECTION_GET)
+    shape = Shape(form, boolean_parameter(parameters, "attachments"))
     for name in ("statementId", "voidedStatementId"):
         if name in parameters:
             others = parameters.keys() - {name, "format", "attachments"}
@@ -109,9 +132,9 @@ async def get(call: Call) -> Response:
                     SECTION_GET,
                 )
             return await _one(
-                call, uuid_parameter(name, parameters[name]), wants_voided=name != "statementId", form=form
+                call, uuid_parameter(name, parameters[name]), wants_voided=name != "statementId", shape=shape
             )
-    return await _page(call, _query(call, parameters), form)
+    return await _page(call, _query(call, parameters), shape)
 
 
 async def more(call: Call) -> Response:
@@ -121,24 +144,37 @@ async def more(call: Call) -> Response:
     try:
         token = call.request.path_params["token"]
         fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        form = str(fields.pop("form"))
+        shape = Shape(str(fields.pop("form")), bool(fields.pop("attachments")))
         query = msgspec.convert(
             {**fields, "tenant": call.credential.tenant, "credential": _mine(call)}, Query
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ApiError(400, "this is no address that the LRS gave as more", SECTION_GET) from None
-    return await _page(call, query, form)
+    return await _page(call, query, shape)
 
 
-async def _json_body(call: Call) -> bytes:
-    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise ApiError(
-            400,
-            "Content-Type must be application/json or multipart/mixed",
-            "xAPI 1.0.3 Communication 1.5; 2.0 4.1.3",
-        )
-    return await call.body()
+async def _take(
+    call: Call, prepare_all: Callable[[bytes], tuple[list[dict[str, Any]], list[Prepared]]]
+) -> tuple[list[Prepared], Stored]:
+    """Read the request, JSON alone or with attachments, and store its statements and files: all or nothing."""
+    content_type = call.request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        statements, items = prepare_all(await call.body())
+        check_without_parts(statements)
+        return items, await _store(call, items)
+    if media_type != "multipart/mixed":
+        raise ApiError(400, "Content-Type must be application/json or multipart/mixed", SECTION_CONTENT_TYPES)
+    settings = call.service.settings
+    folder = folder_of(settings.home, call.credential.tenant)
+    with Parts(
+        content_type, folder, json_limit=settings.body_max_bytes, total_limit=settings.attachments_max_bytes
+    ) as parts:
+        statements, items = prepare_all(await parts.read(call.request.stream()))
+        parts.check(statements, call.version)
+        # A file without its statement does no harm, a statement without its file would.
+        parts.keep()
+        return items, await _store(call, items)
 
 
 def _prepare(call: Call, raw: bytes, statement: dict[str, Any]) -> Prepared:
@@ -160,7 +196,11 @@ def _authority(credential: Any) -> tuple[dict[str, Any], msgspec.Raw]:
 
 
 async def _store(call: Call, prepared: list[Prepared]) -> Stored:
-    answer = await call.store.append(Batch(call.credential.tenant, call.credential.number, prepared))
+    if not prepared:
+        return Stored(0, 0)
+    may_define = "all" in call.credential.scopes or "define" in call.credential.scopes
+    batch = Batch(call.credential.tenant, call.credential.number, prepared, may_define)
+    answer = await call.store.append(batch)
     if isinstance(answer, Conflict):
         raise ApiError(
             409, f"statement {answer.statement_id} is stored already and differs", SECTION_CONFLICT
@@ -168,15 +208,15 @@ async def _store(call: Call, prepared: list[Prepared]) -> Stored:
     return answer
 
 
-async def _one(call: Call, statement_id: uuid.UUID, *, wants_voided: bool, form: str) -> Response:
+async def _one(call: Call, statement_id: uuid.UUID, *, wants_voided: bool, shape: Shape) -> Response:
     tenant = call.credential.tenant
     found = await call.store.read(lambda connection: read.find(connection, tenant, statement_id.bytes))
     mine = _mine(call)
     if found is None or found[1] != wants_voided or (mine is not None and found[3] != mine):
         raise ApiError(404, "there is no such statement", SECTION_GET)
     raw, _, stored, _ = found
-    headers = {"Last-Modified": _http_date(stored)}
-    return Response(_in_form(raw, form), headers=headers, media_type="application/json")
+    (body,) = await _in_form(call, [raw], shape)
+    return _answer(call, body, [raw], shape, {"Last-Modified": formatdate(stored / 1_000_000, usegmt=True)})
 
 
 def _query(call: Call, parameters: dict[str, str]) -> Query:
@@ -218,11 +258,11 @@ def _mine(call: Call) -> int | None:
     return None if may_read_all else call.credential.number
 
 
-async def _page(call: Call, query: Query, form: str) -> Response:
+async def _page(call: Call, query: Query, shape: Shape) -> Response:
     """One page, and the address of the next. The walk ends at what was stored when it began."""
     through = await call.store.consistent_through()
 
-    def work(connection: Any) -> tuple[Query, list[tuple[int, bytes]]]:
+    def work(connection: Connection) -> tuple[Query, list[tuple[int, bytes]]]:
         bounded = query
         if query.newest_seq is None:
             bounded = dataclasses.replace(query, newest_seq=read.last_position(connection)[0])
@@ -232,29 +272,44 @@ async def _page(call: Call, query: Query, form: str) -> Response:
     link = ""
     if len(rows) > query.limit:
         rows = rows[: query.limit]
-        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), form)
-    statements = b",".join(_in_form(raw, form) for _, raw in rows)
+        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), shape)
+    raws = [raw for _, raw in rows]
+    statements = b",".join(await _in_form(call, raws, shape))
     body = b'{"statements":[%s],"more":"%s"}' % (statements, link.encode())
-    headers = {CONSISTENT_THROUGH: stored_text(through).decode()}
-    return Response(body, headers=headers, media_type="application/json")
+    return _answer(call, body, raws, shape, {CONSISTENT_THROUGH: stored_text(through).decode()})
 
 
-def _more_link(base: str, query: Query, form: str) -> str:
+def _more_link(base: str, query: Query, shape: Shape) -> str:
     """Holds keys of the index, not what was searched for: an address may end up in a log."""
     fields = {
         name: value
         for name, value in dataclasses.asdict(query).items()
         if name not in ("tenant", "credential")
     }
-    text = json.dumps({**fields, "form": form}, separators=(",", ":"))
+    text = json.dumps({**fields, **dataclasses.asdict(shape)}, separators=(",", ":"))
     return f"{base}/statements/more/{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
 
 
-def _in_form(raw: bytes, form: str) -> bytes:
-    return ids_only(raw) if form == "ids" else raw
+async def _in_form(call: Call, raws: list[bytes], shape: Shape) -> list[bytes]:
+    """Stored statements as the parameter format asks for them."""
+    if shape.form == "exact":
+        return raws
+    if shape.form == "ids":
+        return [ids_only(raw) for raw in raws]
+    tenant = call.credential.tenant
+    wanted = {(tenant, iri) for raw in raws for iri in activity_ids(raw)}
+    known = await call.store.read(lambda connection: activities.load(connection, wanted))
+    definitions = {iri: definition for (_, iri), definition in known.items()}
+    languages = preferred_languages(call.request.headers.get("accept-language"))
+    return [canonical(raw, definitions, languages) for raw in raws]
 
 
-def _http_date(microseconds: int) -> str:
-    from email.utils import formatdate
-
-    return formatdate(microseconds / 1_000_000, usegmt=True)
+def _answer(call: Call, body: bytes, raws: list[bytes], shape: Shape, headers: dict[str, str]) -> Response:
+    """JSON, or multipart/mixed with the attachments' bytes where they are asked for."""
+    if not shape.attachments:
+        return Response(body, headers=headers, media_type="application/json")
+    folder = folder_of(call.service.settings.home, call.credential.tenant)
+    files = found(folder, [msgspec.json.decode(raw) for raw in raws])
+    boundary = secrets.token_hex(16)
+    media_type = f"multipart/mixed; boundary={boundary}"
+    return StreamingResponse(multipart(body, files, boundary), headers=headers, media_type=media_type)

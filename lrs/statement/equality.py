@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from lrs.statement.formats import parse_timestamp
 from lrs.statement.identity import agent_identifier
 
+# A duration is a text; only what is finer than 0.01 s is not compared (2.0 4.2.7).
+_BEYOND_HUNDREDTHS = re.compile(r"([.,]\d\d)\d+(?=S$)").sub
 _SET_BY_LRS = frozenset({"id", "authority", "stored", "timestamp", "version", "attachments"})
 
 
@@ -19,7 +22,7 @@ def same_statement(arrived: dict[str, Any], stored: dict[str, Any]) -> bool:
     notation of timestamps (where `arrived` names none, the stored one was the LRS's).
     """
     timestamp = arrived.get("timestamp")
-    if timestamp is not None and parse_timestamp(timestamp) != parse_timestamp(stored["timestamp"]):
+    if timestamp is not None and parse_timestamp(timestamp) != parse_timestamp(stored.get("timestamp", "")):
         return False
     return _compared(arrived) == _compared(stored)
 
@@ -38,6 +41,9 @@ def _compared(statement: dict[str, Any]) -> dict[str, Any]:
         form["object"] = (kind, thing["id"].lower())
     else:
         form["object"] = (kind, thing.get("timestamp"), _compared(thing))
+    duration = statement.get("result", {}).get("duration")
+    if duration is not None:
+        form["result"] = {**statement["result"], "duration": _BEYOND_HUNDREDTHS(r"\1", duration)}
     if "context" in statement:
         form["context"] = _context(statement["context"])
     return form

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from lrs.statement.equality import same_statement
 from lrs.statement.prepare import Prepared
+from lrs.store.activities import Definition, Definitions
 from lrs.store.database import Connection
 from lrs.store.moment import stored_text
 
@@ -26,6 +27,7 @@ class Batch:
     tenant: str
     credential: int
     statements: Sequence[Prepared]
+    may_define: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class _AlreadyThere(Exception):
 
 
 def append(
-    connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, *, above: int
+    connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, definitions: Definitions, *, above: int
 ) -> list[Stored | Conflict]:
     """Store all batches in one durable transaction, at times later than `above`, and say what became of each.
 
@@ -56,22 +58,41 @@ def append(
     """
     try:
         with connection.writing():
-            fresh = [(batch, batch.statements) for batch in batches]
+            fresh: Sequence[tuple[Batch, Sequence[Prepared]]] = [
+                (batch, batch.statements) for batch in batches
+            ]
             last = _write(connection, fresh, keys_of, above)
-            return [Stored(len(batch.statements), last) for batch in batches]
+            defined = definitions.write(connection, _definitions(fresh))
+        answers: list[Stored | Conflict] = [Stored(len(batch.statements), last) for batch in batches]
     except _AlreadyThere:
         with connection.writing():
-            return _append_carefully(connection, batches, keys_of, above)
+            fresh, answers = _without_known(connection, batches)
+            last = _write(connection, fresh, keys_of, above)
+            defined = definitions.write(connection, _definitions(fresh))
+        answers = [Stored(a.new, last) if isinstance(a, Stored) else a for a in answers]
+    definitions.committed(defined)
+    return answers
 
 
-def _append_carefully(
-    connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, above: int
-) -> list[Stored | Conflict]:
+def _definitions(fresh: Sequence[tuple[Batch, Sequence[Prepared]]]) -> Iterator[Definition]:
+    return (
+        (batch.tenant, iri, definition)
+        for batch, statements in fresh
+        if batch.may_define
+        for statement in statements
+        for iri, definition in statement.definitions
+    )
+
+
+def _without_known(
+    connection: Connection, batches: Sequence[Batch]
+) -> tuple[list[tuple[Batch, Sequence[Prepared]]], list[Stored | Conflict]]:
+    """The statements of each batch that are not stored yet, and each batch's answer."""
     taken = {
         (tenant, bytes(statement_id)): bytes(raw)
         for tenant, statement_id, raw in _find_ids(connection, {s.id for b in batches for s in b.statements})
     }
-    fresh: list[tuple[Batch, list[Prepared]]] = []
+    fresh: list[tuple[Batch, Sequence[Prepared]]] = []
     answers: list[Stored | Conflict] = []
     for batch in batches:
         new = []
@@ -86,8 +107,7 @@ def _append_carefully(
             fresh.append((batch, new))
             answers.append(Stored(len(new), 0))
             taken.update(((batch.tenant, statement.id), statement.head + b"}") for statement in new)
-    last = _write(connection, fresh, keys_of, above)
-    return [Stored(a.new, last) if isinstance(a, Stored) else a for a in answers]
+    return fresh, answers
 
 
 def _with_timestamp(raw: bytes) -> dict[str, object]:

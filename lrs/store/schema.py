@@ -43,5 +43,28 @@ MIGRATIONS: list[list[str]] = [
             revoked bigint
         )""",
     ],
+    [
+        # What the LRS knows of an activity: the definitions of all statements that were allowed to define it, merged.
+        """create table activity (
+            tenant text not null,
+            iri text not null,
+            definition {blob} not null,
+            primary key (tenant, iri)
+        ) {clustered}""",
+        # State, activity profiles and agent profiles. What a kind has no use for is an empty text.
+        """create table document (
+            tenant text not null,
+            kind text not null,
+            activity text not null,
+            agent text not null,
+            registration text not null,
+            name text not null,
+            content_type text not null,
+            content {blob} not null,
+            etag text not null,
+            updated bigint not null
+        )""",
+        "create unique index document_place on document (tenant, kind, activity, agent, registration, name)",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from learnlake.errors import StoreError
+from lrs.store.activities import Definitions
 from lrs.store.append import Batch, Conflict, KeysOf, Stored, append
 from lrs.store.database import Connection, Database
 
@@ -54,6 +55,7 @@ class Writer:
     def __init__(self, database: Database, keys_of: KeysOf, *, commit_max: int, queue_max: int) -> None:
         self._database = database
         self._keys_of = keys_of
+        self._definitions = Definitions()
         self._commit_max = commit_max
         self._queue_max = queue_max
         self._work: collections.deque[_Work] = collections.deque()
@@ -135,7 +137,9 @@ class Writer:
                 with connection.writing():
                     return [call(connection)]
             batches = [work.batch for work in group if work.batch]
-            return list(append(connection, batches, self._keys_of, above=self.progress.promised))
+            return list(
+                append(connection, batches, self._keys_of, self._definitions, above=self.progress.promised)
+            )
         except Exception as error:
             if group[0].call is None:
                 logger.exception("commit failed")
