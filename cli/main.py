@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("lake", "cli.lrs:lake_app", "The Parquet lake: seal, compact, verify."),
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
     Entry("user", "cli.people:user_app", "Accounts and roles."),
+    Entry("dashboards", "cli.dashboards:app", "The pages that people see: serve."),
 )
 
 

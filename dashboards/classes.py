@@ -36,6 +36,11 @@ class Class:
     student_count: int | None
 
     @property
+    def has_weeks(self) -> bool:
+        """Whether the class has a term: without one there are no weeks, and nothing that is worked out by week."""
+        return self.session_key is not None and self.start_date is not None
+
+    @property
     def label(self) -> str:
         """Course, section and term: a teacher of many sections tells them apart."""
         name = self.title if self.course_title in self.title else f"{self.course_title} · {self.title}"

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards import design
-from dashboards.components import charts, page, states
+from dashboards.components import charts, notes, page, states
 from dashboards.visit import Visit
 
 _MASTERY = """
@@ -149,9 +149,9 @@ def show_mastery(visit: Visit, frame: pl.DataFrame) -> None:
         )
         charts.mastery_bars(part, threshold=threshold)
     page.how_worked_out(
-        "The bar is the probability that the skill is known. It is worked out from the order of right and wrong answers "
-        "(Bayesian knowledge tracing): a right answer moves it up, a wrong one down, and lucky guesses and slips are "
-        f"allowed for. **Mastered** counts from {threshold:.0%} on."
+        "Worked out from the order of right and wrong answers (Bayesian knowledge tracing): a right answer moves the bar "
+        f"up, a wrong one down, and lucky guesses and slips are allowed for. **Mastered** counts from {threshold:.0%} on.\n\n"
+        + notes.definitions(Mastery="prd_mastery.mastery", Answers="prd_mastery.opportunity_count")
     )
 
 
@@ -187,4 +187,9 @@ def show_attendance(frame: pl.DataFrame) -> None:
             counted, y="lessons", series="what", colours=tones, y_title="Lessons", height=220
         ),
         text=f"Stacked bars of lessons by week: {missed} of {lessons} missed without excuse.",
+        how=notes.definitions(
+            Days="msr_student_week.meeting_count",
+            Absent="msr_student_week.absent_count",
+            Late="msr_student_week.late_count",
+        ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import health
+from dashboards.administrator import health, sections
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -46,6 +46,9 @@ PAGES = (
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
     PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
+    PageSpec(
+        "administrator-sections", "Sections", ":material/person_add:", ("administrator",), sections.render
+    ),
     PageSpec("analyst", "SQL", ":material/terminal:", ("analyst",), sql.render),
     PageSpec("analyst-catalogue", "Catalogue", ":material/menu_book:", ("analyst",), catalogue.render),
 )

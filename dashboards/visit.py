@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
+from learnlake.errors import AccessError
 from learnlake.settings import Settings
 from people.db import open_people
 from people.sessions import Viewer, viewer
@@ -53,6 +54,13 @@ class Visit:
     token: str
     door: Door
     build: Build
+
+    @property
+    def me(self) -> str:
+        """The viewer's own person_key. AccessError for an account without a person."""
+        if self.viewer.person_key is None:
+            raise AccessError("This account belongs to no person", mend="ask an administrator")
+        return self.viewer.person_key
 
     def rows(self, query: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The answer to `query` over the marts, holding the viewer's rows only."""

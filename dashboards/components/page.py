@@ -20,11 +20,14 @@ REFRESH_SECONDS = 4
 _log = logging.getLogger(__name__)
 
 
-def header(visit: Visit, title: str, lead: str) -> None:
-    """Title, then one sentence with what the page asks of its reader, then the day that the page shows."""
+def header(visit: Visit, title: str, lead: str, *, as_of: dt.date | None = None) -> None:
+    """Title, then one sentence with what the page asks of its reader, then the day that the page shows.
+
+    `as_of` is the day of a finished term; otherwise the build's.
+    """
     st.title(title, anchor=False)
     st.html(f'<p class="ll-lead">{html.escape(lead)}</p>')
-    label = f"As of {long_day(visit.build.as_of)}"
+    label = f"As of {long_day(as_of or visit.build.as_of)}"
     if visit.has_generated():
         st.html(
             f'<p class="ll-small">{label} &nbsp;<span class="ll-chip ll-watch">Generated data</span> '

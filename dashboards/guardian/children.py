@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards import learner
-from dashboards.components import charts, filters, page, states, tables
+from dashboards.components import charts, filters, notes, page, states, tables
 from dashboards.visit import Visit
 
 _CHILDREN = "select person_key, grade from dim_person where role = 'student' order by grade, person_key"
@@ -73,12 +73,16 @@ def _plain_words(weeks: pl.DataFrame, skills: pl.DataFrame, results: pl.DataFram
         sentences.append(f"<b>Handed in on time:</b> {on_time} of {due} pieces of work.")
     scored = results.filter(pl.col("score_scaled").is_not_null())
     if scored.height:
-        sentences.append(f"<b>Last results:</b> {scored['score_scaled'].head(5).mean():.0%} on average.")
+        sentences.append(f"<b>Last results:</b> {_mean(scored['score_scaled'].head(5)):.0%} on average.")
     st.html(
         '<ul class="ll-why" style="font-size:1.05rem">'
         + "".join(f"<li>{s}</li>" for s in sentences)
         + "</ul>"
     )
+
+
+def _mean(scores: pl.Series) -> float:
+    return float(scores.sum()) / len(scores)
 
 
 def _deadlines(due: pl.DataFrame) -> None:
@@ -101,7 +105,7 @@ def _work(weeks: pl.DataFrame) -> None:
         return
     last = complete.row(-1, named=True)
     charts.figure(
-        f"{(last['minutes_active'] or 0) / 60:.1f} hours of work in the learning systems last week",
+        f"{(last['minutes_active'] or 0) / 60:.1f} hours of work in the learning systems in week {last['week_index']}",
         "Hours by week of the term; work on paper is not counted",
         charts.weekly_line(
             complete.with_columns((pl.col("minutes_active") / 60).alias("hours")),
@@ -110,6 +114,7 @@ def _work(weeks: pl.DataFrame) -> None:
             y_format=".1f",
         ),
         text="Line chart of hours of work by week.",
+        how=notes.definitions(Minutes="msr_student_week.minutes_active"),
     )
 
 

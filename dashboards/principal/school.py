@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboards.components import charts, filters, page, states, tables
+from dashboards.components import charts, filters, notes, page, states, tables
 from dashboards.principal import measures
 from dashboards.principal.measures import MEASURES, Measure
 from dashboards.visit import Visit
@@ -58,13 +58,13 @@ def _figures(whole: dict, weeks: pl.DataFrame) -> None:
     page.tiles(
         page.Tile("Students", f"{whole['student_count']:,}"),
         page.Tile(
-            "Active last week",
+            f"Active in week {now.get('week_index', '–')}",
             page.share(now.get("active_share")),
             page.points(now.get("active_share"), before.get("active_share")),
         ),
         page.Tile("Mean score", page.share(whole["mean_score"]), help=MEASURES["mean_score"].explanation),
         page.Tile(
-            "Absence last week",
+            f"Absence in week {now.get('week_index', '–')}",
             page.share(now.get("absence_rate")),
             page.points(now.get("absence_rate"), before.get("absence_rate")),
             higher_is_good=False,
@@ -96,7 +96,8 @@ def _bars(visit: Visit, groups: pl.DataFrame, measure: Measure, level: str, plur
     extreme = "most" if measure.high_is_need else "least"
     finding = f"{name} has the {extreme}: {first[measure.name]:.0%}"
     if shown.height > 1:
-        finding += f"; the {plural}' median is {shown[measure.name].median():.0%}"
+        middle = shown.select(pl.col(measure.name).median()).item()
+        finding += f"; the {plural}' median is {middle:.0%}"
     notes = [measure.explanation, "most need on top"]
     if shown.height > BARS:
         notes.append(f"the first {BARS} of {shown.height} {plural}")
@@ -123,10 +124,12 @@ def _trend(weeks: pl.DataFrame) -> None:
         return
     first, last = drawn["active_share"][0], drawn["active_share"][-1]
     charts.figure(
-        f"{last:.0%} of students were active last week, after {first:.0%} in the term's first",
+        f"{last:.0%} of students were active in week {drawn['week_index'][-1]}, after {first:.0%} in week "
+        f"{drawn['week_index'][0]}",
         "Share of students with any activity in a class, by week of the term (complete weeks)",
         charts.weekly_line(drawn, y="active_share", y_title="Active students", y_format=".0%"),
         text="Line chart of active students by week.",
+        how=notes.definitions(Active_students="msr_class_week.active_student_count"),
     )
 
 

@@ -12,7 +12,7 @@ from dashboards.visit import Visit
 
 def render(visit: Visit) -> None:
     """The page: finding, bars by course, table."""
-    found = learner.mastery(visit, visit.viewer.person_key)
+    found = learner.mastery(visit, visit.me)
     page.header(visit, "My skills", _lead(found))
     if found.is_empty():
         states.empty(

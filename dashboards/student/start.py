@@ -6,13 +6,13 @@ import polars as pl
 import streamlit as st
 
 from dashboards import learner
-from dashboards.components import charts, page, states, tables
+from dashboards.components import charts, notes, page, states, tables
 from dashboards.visit import Visit
 
 
 def render(visit: Visit) -> None:
     """The page: next activities, deadlines, my week."""
-    me = visit.viewer.person_key
+    me = visit.me
     proposed = learner.next_activities(visit, me)
     due = learner.due_soon(visit, me)
     page.header(visit, "What next", _lead(proposed, due))
@@ -24,8 +24,8 @@ def render(visit: Visit) -> None:
     else:
         learner.show_next(proposed)
         page.how_worked_out(
-            "Proposed are activities for the skills where practice helps you most now: skills that you have started and "
-            "not yet mastered, whose groundwork you have. Doing something else is fine."
+            "Proposed are activities for the skills where practice helps you most now. Doing something else is fine.\n\n"
+            + notes.definitions(Why="prd_next_activity.why", Order="prd_next_activity.rank")
         )
     _due(due)
     _week(visit, me)
@@ -61,14 +61,14 @@ def _week(visit: Visit, me: str) -> None:
     if weeks.is_empty():
         return
     now = weeks.row(-1, named=True)
-    before = weeks.row(-2, named=True) if weeks.height > 1 else None
+    before = weeks.row(-2, named=True) if weeks.height > 1 else {}
     when = "this week so far" if not now["is_complete"] else f"in week {now['week_index']}"
     page.section(f"My work {when}", _week_note(now))
     page.tiles(
-        _tile("Minutes of work", now["minutes_active"], before and before["minutes_active"]),
-        _tile("Questions answered", now["attempt_count"], before and before["attempt_count"]),
+        _tile("Minutes of work", now["minutes_active"], before.get("minutes_active")),
+        _tile("Questions answered", now["attempt_count"], before.get("attempt_count")),
         page.Tile("Right answers", page.share(now["correct_share"])),
-        _tile("Days with work", now["active_days"], before and before["active_days"]),
+        _tile("Days with work", now["active_days"], before.get("active_days")),
     )
     minutes = now["minutes_active"] or 0
     charts.figure(
@@ -77,8 +77,7 @@ def _week(visit: Visit, me: str) -> None:
         + ("" if now["is_complete"] else " (the last week is not over yet)"),
         charts.weekly_line(weeks, y="minutes_active", y_title="Minutes"),
         text="Line chart of my minutes of work by week.",
-        how="Minutes count from one event to the next within a sitting; a pause of more than "
-        f"{visit.settings.session_gap_minutes} minutes ends it.",
+        how=notes.definitions(Minutes="msr_student_week.minutes_active"),
     )
 
 

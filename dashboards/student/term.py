@@ -11,7 +11,7 @@ from dashboards.visit import Visit
 
 def render(visit: Visit) -> None:
     """The page: attendance by week, then results."""
-    me = visit.viewer.person_key
+    me = visit.me
     session = learner.newest_session(visit, me)
     results = learner.results(visit, me)
     page.header(visit, "My term", _lead(session, results))
@@ -51,6 +51,6 @@ def _lead(session: dict | None, results: pl.DataFrame) -> str:
     late = results.filter(pl.col("days_late") > 0).height
     lateness = "all of them on time" if not late else f"{late} of them late"
     return (
-        f"Your last {scored.height} results average {scored['score_scaled'].mean():.0%}, {lateness}. "
+        f"Your last {scored.height} results average {scored['score_scaled'].sum() / scored.height:.0%}, {lateness}. "
         "Check below what is missing."
     )

@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboards import design
 from dashboards.classes import Class, choose_class, classes, weeks
-from dashboards.components import charts, page, states, tables
+from dashboards.components import charts, notes, page, states, tables
+from dashboards.teacher import unscheduled
 from dashboards.visit import Visit
 
 _ATTENDANCE = """
@@ -51,9 +52,12 @@ def render(visit: Visit) -> None:
         return
     heading = st.container()
     chosen = choose_class(found)
+    if not chosen.has_weeks:
+        unscheduled.render(visit, chosen, heading)
+        return
     students = visit.named(_STUDENTS, {"section": chosen.section_key})
     with heading:
-        page.header(visit, "Engagement", _lead(visit, chosen, students))
+        page.header(visit, "Engagement", _lead(visit, chosen, students), as_of=chosen.as_of_date)
     if students.is_empty():
         states.empty("No complete week yet", "Figures appear when the class has completed a week.")
         return
@@ -73,10 +77,8 @@ def _lead(visit: Visit, chosen: Class, students: pl.DataFrame) -> str:
         return "Nothing has happened in this class yet."
     if not quiet:
         return f"Every student did something in the last {days} days. Nobody to call."
-    were = "student has" if quiet == 1 else "students have"
-    return (
-        f"Ask after {quiet} {were} not been seen for {days} days or more: they are first in the table below."
-    )
+    who = page.count(quiet, "student who has", "students who have")
+    return f"Ask after {who} not been seen for {days} days or more: first in the table below."
 
 
 def _weeks(visit: Visit, chosen: Class) -> None:
@@ -85,20 +87,24 @@ def _weeks(visit: Visit, chosen: Class) -> None:
         return
     last = done.row(-1, named=True)
     charts.figure(
-        f"{last['minutes_per_student'] or 0:.0f} minutes of work per student last week",
+        f"{last['minutes_per_student'] or 0:.0f} minutes of work per student in week {last['week_index']}",
         "Minutes active in the learning systems per student, by week of the term",
         charts.weekly_line(done, y="minutes_per_student", y_title="Minutes per student"),
         text="Line chart of minutes active per student by week.",
-        how="Minutes count from one event to the next within a sitting; a pause of more than "
-        f"{visit.settings.session_gap_minutes} minutes ends it.",
+        how=notes.definitions(
+            Minutes="msr_class_week.minutes_active", Minutes_of_a_student="msr_student_week.minutes_active"
+        ),
     )
     answered = done.filter(pl.col("attempt_count") > 0)
     if not answered.is_empty():
         charts.figure(
-            f"{answered['correct_share'][-1]:.0%} of last week's answers were right",
+            f"{answered['correct_share'][-1]:.0%} of the answers in week {answered['week_index'][-1]} were right",
             "Share of right answers, by week of the term",
             charts.weekly_line(answered, y="correct_share", y_title="Right answers", y_format=".0%"),
             text="Line chart of the share of right answers by week.",
+            how=notes.definitions(
+                Answers="msr_class_week.attempt_count", Right="msr_class_week.correct_count"
+            ),
         )
     _attendance(visit, chosen)
 
@@ -120,6 +126,7 @@ def _attendance(visit: Visit, chosen: Class) -> None:
         "Students' lessons by week of the term: present, late, excused, absent",
         charts.stacked_weeks(attendance, y="days", series="what", colours=tones, y_title="Lessons"),
         text="Stacked bars of attendance by week.",
+        how=notes.definitions(Attendance="fct_attendance.status"),
     )
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards.classes import Class, choose_class, classes
-from dashboards.components import charts, page, states, tables
+from dashboards.components import charts, notes, page, states, tables
 from dashboards.visit import Visit
 
 STUDENTS_PER_PICTURE = 40
@@ -43,7 +43,7 @@ def render(visit: Visit) -> None:
         return
     by_skill = _by_skill(mastery)
     with heading:
-        page.header(visit, "Skills", _lead(by_skill))
+        page.header(visit, "Skills", _lead(by_skill), as_of=chosen.as_of_date)
     _weakest(by_skill)
     _heatmap(visit, chosen, mastery, by_skill)
 
@@ -124,9 +124,10 @@ def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.Da
         text=f"Heatmap of mastery of {shown.height} students in {skills.height} skills; the table below holds the figures.",
     )
     page.how_worked_out(
-        f"**Mastery** is the probability that a student knows the skill, worked out from the order of right and "
-        f"wrong answers by Bayesian knowledge tracing. **Mastered** counts from {threshold:.0%} on, **on the way** from "
-        f"{charts.HALF:.0%}. A student without an answer in a skill is shown as not tried.",
+        f"Worked out from the order of right and wrong answers by Bayesian knowledge tracing. **Mastered** counts from "
+        f"{threshold:.0%} on, **on the way** from {charts.HALF:.0%}. A student without an answer in a skill is shown as "
+        "not tried.\n\n"
+        + notes.definitions(Mastery="prd_mastery.mastery", Answers="prd_mastery.opportunity_count"),
     )
     _table(mastery, threshold)
 

@@ -8,7 +8,8 @@ import polars as pl
 import streamlit as st
 
 from dashboards.classes import Class, choose_class, classes, weeks
-from dashboards.components import charts, page, states, tables
+from dashboards.components import charts, notes, page, states, tables
+from dashboards.teacher import unscheduled
 from dashboards.visit import Visit
 
 CARDS = 6
@@ -48,9 +49,12 @@ def render(visit: Visit) -> None:
         return
     heading = st.container()
     chosen = choose_class(found)
+    if not chosen.has_weeks:
+        unscheduled.render(visit, chosen, heading)
+        return
     ranked = visit.named(_RANKED, {"section": chosen.section_key})
     with heading:
-        page.header(visit, "Who needs you", _lead(chosen, ranked))
+        page.header(visit, "Who needs you", _lead(chosen, ranked), as_of=chosen.as_of_date)
     if ranked.is_empty():
         states.empty(
             "No risk estimates for this class yet",
@@ -67,6 +71,8 @@ def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
     if ranked.is_empty():
         return f"{chosen.title} has {chosen.student_count or 0} students."
     listed = ranked.filter(pl.col("is_at_risk"))
+    if not chosen.is_running:
+        return f"{chosen.title} has finished. On its last day {listed.height} of {ranked.height} students were on the list."
     new = listed.filter(pl.col("is_new_on_list")).height
     change = f", {new} of them new since last week" if new else ", the same ones as last week"
     if listed.is_empty():
@@ -81,11 +87,8 @@ def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
 def _cards(listed: pl.DataFrame, chosen: Class) -> None:
     for row in listed.head(CARDS).iter_rows(named=True):
         _card(row, chosen)
-    rest = listed.slice(CARDS)
-    if rest.height:
-        with st.expander(f"{rest.height} more on the list"):
-            for row in rest.iter_rows(named=True):
-                _card(row, chosen)
+    if listed.height > CARDS:
+        st.html(f'<p class="ll-small">{listed.height - CARDS} more are on the list: see the table below.</p>')
 
 
 def _card(row: dict, chosen: Class) -> None:
@@ -117,10 +120,10 @@ def _change_chip(row: dict) -> str:
         return ""
     points = round(100 * change)
     if points >= 1:
-        return page.chip(f"▲ {points} points since last week", "attention")
+        return page.chip(f"▲ {points} points since the week before", "attention")
     if points <= -1:
-        return page.chip(f"▼ {-points} points since last week", "fine")
-    return page.chip("as last week", "neutral")
+        return page.chip(f"▼ {-points} points since the week before", "fine")
+    return page.chip("as the week before", "neutral")
 
 
 def _figures(visit: Visit, chosen: Class) -> None:
@@ -159,24 +162,30 @@ def _tile(
 
 def _trend(done: pl.DataFrame) -> None:
     first, last = done["active_share"][0], done["active_share"][-1]
+    week = done["week_index"][-1]
     if done.height < 2 or first is None or last is None:
-        finding = f"{last or 0:.0%} of the class was active last week"
+        finding = f"{last or 0:.0%} of the class was active in week {week}"
     else:
-        best = done["active_share"].max()
+        best = max(share for share in done["active_share"] if share is not None)
         direction = "as many as in week 1" if abs(last - first) < 0.03 else ("up" if last > first else "down")
         ending = (
             f", {direction} from {first:.0%} in week 1" if direction in {"up", "down"} else f", {direction}"
         )
-        finding = f"{last:.0%} of the class was active last week{ending}"
-        if best is not None and best - last > 0.1:
+        finding = f"{last:.0%} of the class was active in week {week}{ending}"
+        if best - last > 0.1:
             finding += f" (best week: {best:.0%})"
     charts.figure(
         finding,
         "Share of students with any activity, by week of the term (complete weeks)",
         charts.weekly_line(done, y="active_share", y_title="Active students", y_format=".0%"),
         text=f"Line chart of active students by week. {finding}.",
-        how="A student is **active** in a week when the learning systems report at least one event of theirs in it. "
-        "Only complete weeks are drawn, so that a week that has just begun doesn't look like a collapse.",
+        how=notes.definitions(
+            Active_students="msr_class_week.active_student_count",
+            Students="msr_class_week.student_count",
+            Mean_score="msr_class_week.mean_score",
+            Absence="msr_class_week.absence_rate",
+        )
+        + "\n\nOnly complete weeks are drawn, so that a week that has just begun doesn't look like a collapse.",
     )
 
 
@@ -217,8 +226,14 @@ def _whole_list(ranked: pl.DataFrame) -> None:
         alt="All students of the class ranked by risk",
     )
     page.how_worked_out(
-        "**Risk** is a model's estimate that the student fails or leaves this class, from what was known at the end of "
-        f"week {ranked['week_index'].max()}: activity, answers, results, deadlines and attendance up to then, never anything later. "
-        "**On the list** is the share of the class at highest risk that your school has set. The **reasons** are what "
-        "moved this student's estimate most. It is a reason to ask, not a verdict: you know what the model doesn't."
+        f"Worked out from what was known at the end of week {ranked['week_index'][0]}: activity, answers, results, "
+        "deadlines and attendance up to then, never anything later. It is a reason to ask, not a verdict: you know what "
+        "the model doesn't.\n\n"
+        + notes.definitions(
+            Risk="prd_risk.risk",
+            Place="prd_risk.risk_rank",
+            On_the_list="prd_risk.is_at_risk",
+            Why="prd_risk.reason_1",
+            Change="prd_risk.risk_previous",
+        )
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards import design, learner
 from dashboards.classes import Class, choose_class, classes
-from dashboards.components import charts, filters, page, states, tables
+from dashboards.components import charts, filters, notes, page, states, tables
 from dashboards.visit import Visit
 
 _STUDENTS = """
@@ -65,7 +65,7 @@ def render(visit: Visit) -> None:
     visit.audit_view(person_key, "teacher-student")
     risk = visit.rows(_RISK, {"section": chosen.section_key, "person": person_key})
     with heading:
-        page.header(visit, names[person_key], _lead(risk, chosen))
+        page.header(visit, names[person_key], _lead(risk, chosen), as_of=chosen.as_of_date)
     _why(risk)
     _activity(visit, chosen, person_key)
     page.section("Skills")
@@ -116,7 +116,7 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
         pl.col("line").replace({"mine": "This student", "class_median": "Class median"})
     )
     charts.figure(
-        f"{mine:.0f} minutes last week; half of the class worked {median:.0f} or more",
+        f"{mine:.0f} minutes in week {last['week_index']}; half of the class worked {median:.0f} or more",
         "Minutes active by week of the term: this student and the class's median",
         charts.weekly_line(
             lines,
@@ -129,6 +129,7 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
             },
         ),
         text="Line chart of this student's minutes by week against the class's median.",
+        how=notes.definitions(Minutes="msr_student_week.minutes_active"),
     )
     learner.show_attendance(learner.weeks(visit, person_key, chosen.session_key, chosen.section_key))
 

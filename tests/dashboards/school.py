@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import random
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert
@@ -27,7 +28,8 @@ PASSWORD = "correct horse battery"
 SCHOOL, OTHER_SCHOOL = f"{TENANT}:school", f"{TENANT}:school-2"
 SESSION, COURSE = f"{TENANT}:autumn", f"{TENANT}:algebra"
 CLASSES = (f"{TENANT}:algebra-1", f"{TENANT}:algebra-2")
-DISCOVERED = f"{TENANT}:x:mooc"
+DISCOVERED, PLATFORM = f"{TENANT}:x:mooc", f"{TENANT}:x:platform"
+UNKNOWN = tuple(f"p_unknown{number}" for number in range(3))
 SKILLS = (
     "Order of operations",
     "Integers",
@@ -207,9 +209,35 @@ def _roster(connection: Connection, school: School) -> None:
                 **{k: row[k] for k in ("section_key", "person_key", "role", "begin_date", "end_date")},
             },
         )
+    _discovered(add)
     first = school.students[CLASSES[0]]
     for guardian, child in (("p_guardian", first[0]), ("p_guardian", first[3]), ("p_both", first[1])):
         add(tables.guardianship, {"guardian_key": guardian, "person_key": child})
+
+
+def _discovered(add: Callable[..., None]) -> None:
+    """A course that statements named and no roster knows, with three learners known by their identifiers only."""
+    found = {"source": tables.DISCOVERED}
+    add(
+        tables.organisation,
+        {**found, "school_key": PLATFORM, "type": "platform", "title": "http://mooc.test"},
+    )
+    add(tables.section, {**_section(DISCOVERED, "Digital literacy", PLATFORM), **found, "session_key": None})
+    for key in UNKNOWN:
+        add(
+            tables.person,
+            {**found, "person_key": key, "sourced_id": key, "kind": "unknown", "role": "student"},
+        )
+        add(
+            tables.enrolment,
+            {
+                **found,
+                "enrolment_key": f"x:{key}",
+                "section_key": DISCOVERED,
+                "person_key": key,
+                "role": "student",
+            },
+        )
 
 
 def _section(section_key: str, title: str, school_key: str) -> Row:

@@ -104,10 +104,13 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
             ],
             {
                 **_class(s.DISCOVERED, "Digital literacy", 3),
-                "school_key": f"{s.TENANT}:x:platform",
+                "school_key": s.PLATFORM,
                 "course_title": "Digital literacy",
                 "session_key": None,
                 "session_title": None,
+                "start_date": None,
+                "end_date": None,
+                "current_week": None,
                 "is_discovered": True,
             },
         ],
@@ -313,7 +316,34 @@ def _records(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]
                     }
                     for q in range(4)
                 ]
-    return {"fct_attendance": attendance, "fct_assessment_result": results, "fct_attempt": attempts}
+    return {
+        "fct_statement": _clicks(),
+        "fct_attendance": attendance,
+        "fct_assessment_result": results,
+        "fct_attempt": attempts,
+    }
+
+
+def _clicks() -> list[Row]:
+    """fct_statement of the discovered section: three learners watch videos on some days."""
+    return [
+        {
+            "tenant": s.TENANT,
+            "statement_id": f"c{key}{day}{n}",
+            "occurred_at": dt.datetime(2026, 11, 1 + day, 9 + n, tzinfo=dt.UTC),
+            "occurred_date": dt.date(2026, 11, 1 + day),
+            "person_key": key,
+            "school_key": s.PLATFORM,
+            "section_key": s.DISCOVERED,
+            "activity_key": f"{s.TENANT}:lesson{(day + n) % 3}",
+            "event": "video_played",
+            "is_voided": False,
+            "is_generated": False,
+        }
+        for number, key in enumerate(s.UNKNOWN)
+        for day in range(0, 14, 3 + number)
+        for n in range(4 - number)
+    ]
 
 
 def _predictions(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]:

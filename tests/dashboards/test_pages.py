@@ -8,10 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.menu import PAGES
-from people import sessions
+from people import assignments, sessions
 from tests.dashboards import school as schools
+from tests.dashboards.conftest import go
 
 Open = Callable[..., AppTest]
+ROLES = ("teacher", "student", "guardian", "principal", "administrator", "analyst")
 OWN = [(spec.roles[0], spec.path) for spec in PAGES]
 
 
@@ -33,48 +35,37 @@ def test_page_renders_with_its_note(school: schools.School, open_page: Open, rol
         assert "Generated data" in said
 
 
-@pytest.mark.parametrize(("role", "path"), OWN)
-def test_page_of_a_fresh_home_says_what_to_do_next(
-    own_school: schools.School, open_page: Open, role: str, path: str
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_of_a_fresh_home_say_what_to_do_next(
+    fresh_school: schools.School, open_page: Open, role: str
 ) -> None:
-    own_school.settings.home.current_snapshot.unlink()
-    app = open_page(own_school, role, path)
-    assert not app.exception
-    assert "Nothing to show yet" in text(app)
-    assert ("learnlake run" in text(app)) == (role == "administrator")
+    app = open_page(fresh_school, role, role)
+    for path in [spec.path for spec in PAGES if role in spec.roles]:
+        go(app, path)
+        assert not app.exception
+        assert "Nothing to show yet" in text(app)
+        assert ("learnlake run" in text(app)) == (role == "administrator")
 
 
-@pytest.mark.parametrize(("role", "path"), OWN)
-def test_page_without_rows_is_designed(
-    own_school: schools.School, open_page: Open, role: str, path: str
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_without_rows_are_designed(empty_school: schools.School, open_page: Open, role: str) -> None:
+    app = open_page(empty_school, role, role)
+    for path in [spec.path for spec in PAGES if role in spec.roles]:
+        go(app, path)
+        assert not app.exception
+        assert "could not be shown" not in text(app), path
+        assert "empty-run" in text(app), path
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_of_other_roles_are_refused_by_address(
+    school: schools.School, open_page: Open, role: str
 ) -> None:
-    every = schools.marts(own_school)
-    kept = {"dim_organisation", "qc_build"}
-    empty = {name: _typed_empty(rows) for name, rows in every.items() if name not in kept}
-    own_school.publish(run_id="empty-run", **empty)
-    app = open_page(own_school, role, path)
-    assert not app.exception
-    assert "could not be shown" not in text(app)
-    assert "empty-run" in text(app)
-
-
-def _typed_empty(rows: list[schools.Row]):
-    import polars as pl
-
-    return pl.DataFrame(rows, infer_schema_length=None).clear()
-
-
-REFUSED = [(role, spec.path) for role in ("teacher", "student", "guardian", "principal", "administrator", "analyst")
-           for spec in PAGES if role not in spec.roles]  # fmt: skip
-
-
-@pytest.mark.parametrize(("role", "path"), REFUSED)
-def test_page_of_another_role_is_refused_by_address(
-    school: schools.School, open_page: Open, role: str, path: str
-) -> None:
-    app = open_page(school, role, path)
-    assert "This page is not for you" in text(app)
-    assert not app.dataframe
+    app = open_page(school, role, role)
+    for path in [spec.path for spec in PAGES if role not in spec.roles]:
+        go(app, path)
+        assert "This page is not for you" in text(app), path
+        assert not app.dataframe, path
 
 
 def test_teacher_sees_the_own_class_only_whatever_the_address_says(
@@ -103,7 +94,71 @@ def test_list_ranks_by_need_with_reasons_and_change(school: schools.School, open
         "4 of 20 students need a word from you in Algebra I, group 1, 1 of them new since last week" in said
     )
     assert said.index(weakest) < said.index(school.names[school.students[schools.CLASSES[0]][-2]])
-    assert "No activity for 12 days" in said and "New this week" in said and "points since last week" in said
+    assert (
+        "No activity for 12 days" in said
+        and "New this week" in said
+        and "points since the week before" in said
+    )
+
+
+def test_download_holds_what_the_table_shows(school: schools.School, open_page: Open) -> None:
+    app = open_page(school, "teacher", "teacher-engagement")
+    shown = app.dataframe[0].value
+    assert list(shown.columns)[:2] == ["Student", "Last active"]
+    assert len(shown) == 20 and shown["Student"].is_unique
+    assert [b.label for b in app.get("download_button")] == ["Download as CSV"]
+
+
+def test_unscheduled_class_shows_what_its_learners_did(own_school: schools.School, open_page: Open) -> None:
+    assignments.assign_teacher(
+        own_school.engine, own_school.settings.home, schools.TENANT, schools.DISCOVERED, "p_teacher"
+    )
+    app = open_page(own_school, "teacher", "teacher", **{"class": schools.DISCOVERED})
+    assert "3 learners in a class that no term dates" in text(app)
+    assert len(app.dataframe[0].value) == 3
+
+
+def test_administrator_assigns_a_teacher_who_sees_the_section_at_once(
+    own_school: schools.School, open_page: Open
+) -> None:
+    teacher = open_page(own_school, "teacher", "teacher")
+    assert not teacher.selectbox
+    app = open_page(own_school, "administrator", "administrator-sections")
+    assert "Give 1 section a teacher: nobody sees the work of their 3 learners until then." in text(app)
+    app.selectbox(key="assign_login").set_value("teacher")
+    next(button for button in app.button if button.label == "Assign").click()
+    app.run()
+    assert "teacher now teaches Digital literacy" in app.success[0].value
+    assert "Every discovered section has a teacher" in text(app)
+    teacher.run()
+    assert any("Digital literacy" in option for option in teacher.selectbox[0].options)
+
+
+def test_analyst_asks_and_is_told_what_is_wrong_with_a_query(school: schools.School, open_page: Open) -> None:
+    app = open_page(school, "analyst", "analyst")
+    app.text_area(key="query").set_value("select count(*) as people from dim_person")
+    next(button for button in app.button if button.label == "Run").click()
+    app.run()
+    assert app.dataframe[0].value["people"].to_list() == [44]
+    app.text_area(key="query").set_value("select * from read_csv('/etc/passwd')")
+    next(button for button in app.button if button.label == "Run").click()
+    app.run()
+    assert app.error and not app.dataframe and not app.exception
+
+
+def test_small_groups_are_masked_for_principals(own_school: schools.School, open_page: Open) -> None:
+    every = schools.marts(own_school)
+    tiny = own_school.students[schools.CLASSES[1]][:3]
+    kept = [
+        row
+        for row in every["msr_student_week"]
+        if row["section_key"] == schools.CLASSES[0] or row["person_key"] in tiny
+    ]
+    own_school.publish(msr_student_week=kept)
+    shown = open_page(own_school, "principal", "principal").dataframe[0].value.set_index("Class")
+    assert shown.loc["Algebra I, group 2", "Students"] == 3
+    assert shown.loc["Algebra I, group 2"].drop("Students").isna().all()
+    assert shown.loc["Algebra I, group 1"].notna().all()
 
 
 def test_several_roles_have_a_menu_section_each(school: schools.School, open_page: Open) -> None:
