@@ -76,9 +76,12 @@ def test_results(oulad_folder: Path) -> None:
 
 
 def test_precourse_totals_count_only_without_a_click_log(oulad_folder: Path) -> None:
-    totals = [
-        s for s in statements(Oulad(oulad_folder)) if s["timestamp"][:10] in ("2013-09-30", "2014-01-31")
+    found = [
+        (s, s["context"].get("extensions", {}).get(profile.SOURCE_ROW, {}))
+        for s in statements(Oulad(oulad_folder))
     ]
+    totals = [s for s, row in found if "pre_course_clicks" in row]
+    assert [s["timestamp"][:10] for s in totals] == ["2013-09-30", "2014-01-31"]
     assert [s["verb"]["id"] for s in totals] == [profile.SUMMARISED[0], profile.VIEWED[0]]
     assert "result" not in totals[0]
     assert totals[1]["result"]["extensions"] == {profile.CLICKS: 6}
