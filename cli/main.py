@@ -29,8 +29,9 @@ ENTRIES = (
     Entry("lrs", "cli.lrs:app", "The Learning Record Store: serve, credentials, import, export."),
     Entry("lake", "cli.lrs:lake_app", "The Parquet lake: seal, compact, verify."),
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
-    Entry("user", "cli.people:user_app", "Accounts and roles."),
-    Entry("dashboards", "cli.dashboards:app", "The pages that people see: serve."),
+    Entry("user", "cli.people:user_app", "Accounts and roles, and who teaches what was discovered."),
+    Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
+    Entry("api", "cli.api:app", "The HTTP API beside the LRS."),
 )
 
 

@@ -139,6 +139,12 @@ def champion_version(home: Home, name: str) -> str | None:
     return pointer["version"] if pointer else None
 
 
+def champions(home: Home) -> dict[str, str]:
+    """The version in force of every model, by its name. Reads small files only."""
+    pointers = sorted((home.mlflow / "champions").glob("[!.]*.json"))
+    return {pointer.stem: str(json.loads(pointer.read_text())["version"]) for pointer in pointers}
+
+
 def versions(home: Home, name: str) -> list[Version]:
     """All versions of `name`, newest first; an empty list where none was registered."""
     client = _client(home)

@@ -50,6 +50,7 @@ class Working:
     """`with Working(home, settings) as working:` holds the working file; BusyError when another run does.
 
     In order: `look` (and again after discovery), `transform`, `record_checks`, `replace_rows` for predictions, `publish`.
+    `retake_from`: the statements stored on that UTC day and later are taken in once more.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Working:
         run_id: str = "",
         started_by: str = "",
         full_refresh: bool = False,
+        retake_from: dt.date | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
         self.run_id = run_id or snapshot.new_build_id()
         self.started_by = started_by
         self._full_refresh = full_refresh
+        self._retake_from = retake_from
         self._stack = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._window: Window | None = None
@@ -104,6 +107,8 @@ class Working:
             self._full_refresh or before.definitions != defined or before.sealed_seq > held_lake.sealed_seq
         )
         from_seq = 0 if is_full else before.sealed_seq
+        if self._retake_from:
+            from_seq = min(from_seq, held_lake.seq_before(self._retake_from))
         self._ends_at = Watermark(
             sealed_seq=held_lake.sealed_seq,
             people_generation=people.name if people else "",

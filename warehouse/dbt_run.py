@@ -63,6 +63,13 @@ def build(
     return _judged(answer)
 
 
+def parse(home: Home, settings: Settings) -> Path:
+    """Read the project and answer where dbt has written its manifest; `build` then needs not parse it again."""
+    with _environment(home, settings, home.working_file):
+        _manifest()
+    return home.warehouse / "dbt" / "manifest.json"
+
+
 def _flags() -> list[str]:
     project = str(DBT_PROJECT)
     return [

@@ -6,6 +6,7 @@ Only the transaction log is read here; the rows are read by whoever is given the
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import polars as pl
 from deltalake import DeltaTable
@@ -31,6 +32,13 @@ class Lake:
         """Paths of the files that hold rows whose `seq` is above `seq`; they may hold older rows too."""
         newer = self.files.filter(pl.col("max_seq").is_null() | (pl.col("max_seq") > seq))
         return newer.sort("min_seq", nulls_last=True)["path"].to_list()
+
+    def seq_before(self, day: dt.date) -> int:
+        """The highest `seq` that is certainly older than all statements stored on the UTC day `day` or later."""
+        first = self.files.filter(pl.col("stored_date") >= day)["min_seq"]
+        if first.is_empty():
+            return self.sealed_seq
+        return 0 if first.has_nulls() else min(first.to_list()) - 1
 
     def counts(self) -> pl.DataFrame:
         """Rows by tenant and UTC day of `stored`: tenant, stored_date, lake_count."""

@@ -1,0 +1,176 @@
+"""What the pipeline makes, as Dagster sees it: a few coarse steps whose assets carry the lineage from statement to prediction.
+
+Each step calls one stage of `pipelines.stages`. All steps of a run share one working file and one process: a process per
+step would cost half a minute each.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from learnlake.settings import Settings
+from pipelines import checks, contracts, lineage, stages
+from pipelines.resources import RUN, WAIT_SECONDS
+from warehouse.build import Working
+
+Result = dg.MaterializeResult[Any]
+
+DISCOVERED = dg.AssetKey("discovered_people")
+SNAPSHOT = dg.AssetKey("snapshot")
+BY_DAY = dg.AssetKey("statements_by_day")
+DRIFT = dg.AssetKey("qc_drift")
+MODELS: dict[str, tuple[str, ...]] = {
+    "mastery_model": ("fct_attempt",),
+    "risk_model": ("msr_student_week", "fct_outcome", "dim_academic_session"),
+}
+"""Each trained model and what it learns from."""
+PREDICTIONS: dict[str, tuple[str, ...]] = {
+    "prd_mastery": ("fct_attempt", "dim_skill", "mastery_model"),
+    "prd_risk": ("msr_student_week", "brg_enrolment", "risk_model"),
+    "prd_next_activity": ("prd_mastery", "brg_activity_skill", "brg_skill_prerequisite", "dim_activity"),
+}
+"""Each prediction mart and what it is made from."""
+DAYS = dg.DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")
+"""UTC days on which statements were stored, from before xAPI was."""
+
+
+def incremental_assets(models: list[dg.AssetSpec]) -> list[dg.AssetsDefinition]:
+    """The steps of the incremental job over the dbt `models`."""
+    marts = [spec.key for spec in models if spec.group_name == "marts"]
+    return [_discovery(), _transformation(models), _predictions(), _snapshot(marts)]
+
+
+def _discovery() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=DISCOVERED,
+        deps=[lineage.STATEMENTS],
+        group_name="lake",
+        required_resource_keys={RUN},
+        description="People and courses that statements name and no roster knows, registered and given keys.",
+    )
+    def discover(context: dg.AssetExecutionContext) -> Result:
+        return dg.MaterializeResult(metadata={"new": stages.discover(_working(context))})
+
+    return discover
+
+
+def _transformation(models: list[dg.AssetSpec]) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="transform",
+        specs=[_after_discovery(spec) for spec in models],
+        required_resource_keys={RUN},
+        description="dbt over the statements that are new.",
+    )
+    def transform(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        seconds = {run.name: run.seconds for run in stages.transform(_working(context))}
+        for spec in models:
+            took = round(seconds.get(spec.key.path[-1], 0.0), 3)
+            yield dg.MaterializeResult(asset_key=spec.key, metadata={"seconds": took})
+
+    return transform
+
+
+def _after_discovery(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """What reads the roster waits for discovery, which may add to it."""
+    reads_people = any(dep.asset_key.path[0] == lineage.PEOPLE for dep in spec.deps)
+    return spec.merge_attributes(deps=[DISCOVERED]) if reads_people else spec
+
+
+def _predictions() -> dg.AssetsDefinition:
+    specs = checks.specs_of(contracts.prediction_contracts())
+
+    @dg.multi_asset(
+        name="score",
+        specs=[
+            dg.AssetSpec(name, deps=list(deps), group_name="predictions", kinds={"duckdb"})
+            for name, deps in PREDICTIONS.items()
+        ],
+        required_resource_keys={RUN},
+        check_specs=specs,
+        description="The champions' predictions for what has changed. Nothing is fitted here.",
+    )
+    def score(context: dg.AssetExecutionContext) -> Iterator[Result | dg.AssetCheckResult]:
+        rows: dict[str, int] = {}
+        yield from checks.judged(_working(context), lambda working: rows.update(stages.score(working)), specs)
+        for name in PREDICTIONS:
+            yield dg.MaterializeResult(asset_key=dg.AssetKey(name), metadata={"rows": rows.get(name, 0)})
+
+    return score
+
+
+def _snapshot(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=SNAPSHOT,
+        deps=[*marts, *(dg.AssetKey(name) for name in PREDICTIONS)],
+        group_name="published",
+        required_resource_keys={RUN},
+        description="The marts as every page, query and export reads them: appears whole or not at all.",
+    )
+    def publish(context: dg.AssetExecutionContext) -> Result:
+        build = stages.publish(_working(context))
+        facts: dict[str, Any] = {
+            "build_id": build.build_id,
+            "sealed_seq": build.sealed_seq,
+            "statements": build.statement_count,
+            "as_of": build.as_of.isoformat(),
+        }
+        return dg.MaterializeResult(metadata=facts)
+
+    return publish
+
+
+def training(settings: Settings) -> dg.AssetsDefinition:
+    """Fitting on what the newest run left, registering, and promoting what is better."""
+
+    @dg.multi_asset(
+        name="train",
+        specs=[
+            dg.AssetSpec(name, deps=list(deps), group_name="models", kinds={"mlflow"})
+            for name, deps in MODELS.items()
+        ],
+        can_subset=False,
+        description="Fits, evaluates on held-out students, registers; the better model becomes champion.",
+    )
+    def train(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        trained = stages.train(settings)
+        for name in MODELS:
+            facts: dict[str, Any] = {}
+            for one in (t for t in trained if f"{t.kind}_model" == name):
+                facts[f"{one.tenant} version"] = one.version or one.reason
+                facts |= {f"{one.tenant} {metric}": value for metric, value in one.metrics.items()}
+            yield dg.MaterializeResult(asset_key=dg.AssetKey(name), metadata=facts)
+
+    return train
+
+
+def by_day(settings: Settings) -> dg.AssetsDefinition:
+    """Back-fills: the statements stored on some days are taken from the lake once more."""
+
+    @dg.asset(
+        key=BY_DAY,
+        deps=[lineage.STATEMENTS],
+        partitions_def=DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="lake",
+        description="Takes the statements of the chosen days, and of all later ones, from the lake into the marts again.",
+    )
+    def retake(context: dg.AssetExecutionContext) -> Result:
+        first = min(dt.date.fromisoformat(key) for key in context.partition_keys)
+        outcome = stages.incremental(
+            settings,
+            run_id=context.run_id,
+            started_by="dagster",
+            retake_from=first,
+            wait_seconds=WAIT_SECONDS,
+        )
+        facts = {"build_id": outcome.build.build_id} if outcome.build else {}
+        return dg.MaterializeResult(metadata={"from": first.isoformat(), **facts})
+
+    return retake
+
+
+def _working(context: dg.AssetExecutionContext) -> Working:
+    held: Working = getattr(context.resources, RUN)
+    return held

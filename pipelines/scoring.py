@@ -1,0 +1,115 @@
+"""The champions' predictions into the working file: whose rows go to which model, and where its answer goes. Nothing is fitted.
+
+Only people and sections whose facts this run computed anew are scored again, unless the roster, the day or a model changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from models import registry
+from pipelines.progress import Progress
+from warehouse.build import Working
+from warehouse.tables import quoted
+
+MASTERY = "prd_mastery"
+RISK = "prd_risk"
+_PERSON = ("tenant", "person_key")
+_SECTION = ("tenant", "section_key")
+
+
+def score(working: Working, *, progress: Progress) -> dict[str, int]:
+    """Predict for every tenant; answer the rows written by table."""
+    steps: dict[str, Callable[[Working, str], int]] = {
+        MASTERY: _mastery,
+        RISK: _risk,
+    }
+    written = dict.fromkeys(steps, 0)
+    work = [(tenant, table) for tenant in tenants(working) for table in steps]
+    for done, (tenant, table) in enumerate(work):
+        progress("score", done, len(work), table)
+        written[table] += steps[table](working, tenant)
+    progress("score", len(work), len(work), f"{sum(written.values()):,} predictions")
+    return written
+
+
+def tenants(working: Working) -> list[str]:
+    """The tenants that have anybody in the marts."""
+    return list(working.frame("select distinct tenant from main.dim_person order by 1")["tenant"])
+
+
+def _mastery(working: Working, tenant: str) -> int:
+    model = _champion(working, "mastery", tenant)
+    if model is None:
+        return 0
+    people = _people_to_score(working, tenant, MASTERY, model.version)
+    rows = model.score(
+        _rows(working, "fct_attempt", people, _PERSON),
+        working.window.as_of,
+        mastery_threshold=working.settings.mastery_threshold,
+    )
+    working.replace_rows(MASTERY, rows, _PERSON, scope=people)
+    return len(rows)
+
+
+def _risk(working: Working, tenant: str) -> int:
+    model = _champion(working, "risk", tenant)
+    if model is None:
+        return 0
+    is_all = _is_all(working, tenant, RISK, model.version)
+    source = "main.msr_student_week" if is_all else "intermediate.int_touched_week"
+    sections = working.frame(
+        f"select distinct tenant, section_key from {source} where tenant = $tenant", {"tenant": tenant}
+    )
+    rows = model.score(
+        _rows(working, "msr_student_week", sections, _SECTION),
+        working.window.as_of,
+        at_risk_share=working.settings.at_risk_share,
+        enrolments=_rows(working, "brg_enrolment", sections, _SECTION),
+    )
+    working.replace_rows(RISK, rows, _SECTION, scope=sections)
+    return len(rows)
+
+
+def _people_to_score(working: Working, tenant: str, table: str, version: str) -> pl.DataFrame:
+    """tenant, person_key of those who answered something that this run took in; of all who ever did after a change."""
+    source = (
+        "main.fct_attempt where tenant = $tenant"
+        if _is_all(working, tenant, table, version)
+        else "intermediate.int_touched where tenant = $tenant and event = 'answered'"
+    )
+    return working.frame(f"select distinct tenant, person_key from {source}", {"tenant": tenant})
+
+
+def _is_all(working: Working, tenant: str, table: str, version: str) -> bool:
+    """Whether a change reaches everybody: another roster, catalogue, day or model than the rows of `table` were made with."""
+    window = working.window
+    if window.is_full_refresh or window.is_people_changed or window.is_catalogue_changed:
+        return True
+    if window.as_of != window.previous_as_of:
+        return True
+    versions = working.frame(
+        f"select distinct model_version from main.{quoted(table)} where tenant = $tenant", {"tenant": tenant}
+    )
+    return versions["model_version"].to_list() != [version]
+
+
+def _rows(working: Working, mart: str, wanted: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
+    """Rows of `mart` whose `keys` are in `wanted`."""
+    columns = ", ".join(map(quoted, keys))
+    working.connection.register("wanted", wanted.to_arrow())
+    try:
+        return working.frame(f"from main.{quoted(mart)} semi join wanted using ({columns})")
+    finally:
+        working.connection.unregister("wanted")
+
+
+def _champion(working: Working, kind: str, tenant: str) -> Any:
+    """The model in force, None where there was never enough to learn from."""
+    name = registry.model_name(kind, tenant)
+    if registry.champion_version(working.home, name) is None:
+        return None
+    return registry.load(working.home, name)

@@ -1,0 +1,158 @@
+"""The stages of a pipeline run and their order, alike for Dagster and `learnlake run`. What each does lives in its room.
+
+discover -> transform -> check -> score -> publish; `train`, `drift` and `validate` are on their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import polars as pl
+
+from learnlake.errors import BusyError
+from learnlake.settings import Settings
+from models import registry
+from people.db import open_people
+from pipelines import contracts, scoring, training
+from pipelines.progress import Progress, silent
+from warehouse import discover as discovery
+from warehouse.build import Working
+from warehouse.dbt_run import ModelRun
+from warehouse.snapshot import Build
+from warehouse.watermark import pending
+
+STAGES = ("discover", "transform", "check", "train", "score", "publish")
+"""In the order in which `learnlake run` shows them; `train` only where a model is missing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why a run ran and what it published; `build` is None where there was nothing to do."""
+
+    reasons: tuple[str, ...]
+    build: Build | None
+    trained: tuple[training.Trained, ...] = ()
+
+
+def incremental(
+    settings: Settings,
+    *,
+    run_id: str,
+    started_by: str,
+    full_refresh: bool = False,
+    retake_from: dt.date | None = None,
+    trains_missing: bool = False,
+    wait_seconds: float = 0.0,
+    progress: Progress = silent,
+) -> Outcome:
+    """One whole run, in this process. With nothing new, nothing is opened and nothing is done."""
+    found = pending(settings.home, settings, model_versions=registry.champions(settings.home))
+    if not (found or full_refresh or retake_from):
+        return Outcome((), None)
+    with opened(
+        settings,
+        run_id=run_id,
+        started_by=started_by,
+        full_refresh=full_refresh,
+        retake_from=retake_from,
+        wait_seconds=wait_seconds,
+    ) as working:
+        discover(working, progress=progress)
+        transform(working, progress=progress)
+        check(working, progress=progress)
+        trained = train_missing(working, progress=progress) if trains_missing else []
+        score(working, progress=progress)
+        return Outcome(found.reasons, publish(working, progress=progress), tuple(trained))
+
+
+@contextmanager
+def opened(
+    settings: Settings,
+    *,
+    run_id: str,
+    started_by: str,
+    full_refresh: bool = False,
+    retake_from: dt.date | None = None,
+    wait_seconds: float = 0.0,
+) -> Iterator[Working]:
+    """The working file, held. Waits up to `wait_seconds` for another run to let it go, then BusyError."""
+    deadline = time.monotonic() + wait_seconds
+    working = Working(
+        settings.home,
+        settings,
+        run_id=run_id,
+        started_by=started_by,
+        full_refresh=full_refresh,
+        retake_from=retake_from,
+    )
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(working)
+                break
+            except BusyError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.5)
+        yield working
+
+
+def discover(working: Working, *, progress: Progress = silent) -> int:
+    """Register actors and courses that no roster knows; answer how many things were new."""
+    progress("discover", 0, 1, "unknown actors and courses")
+    engine = open_people(working.settings)
+    try:
+        found = discovery.discover(working, engine)
+    finally:
+        engine.dispose()
+    progress("discover", 1, 1, f"{found.persons} new people, {found.courses} new courses")
+    return found.total
+
+
+def transform(working: Working, *, progress: Progress = silent) -> tuple[ModelRun, ...]:
+    """dbt over what is new."""
+    progress("transform", 0, 0, "dbt")
+    return working.transform(on_progress=lambda model, done, total: progress("transform", done, total, model))
+
+
+def check(working: Working, *, progress: Progress = silent) -> pl.DataFrame:
+    """The contracts as SQL over the working file; ContractError where a blocking rule fails."""
+    progress("check", 0, 1, "data contracts")
+    results = contracts.check_built(working)
+    failed = len(results.filter(~pl.col("is_passed")))
+    progress("check", 1, 1, f"{len(results)} checks, {failed} flagged")
+    return results
+
+
+def score(working: Working, *, progress: Progress = silent) -> dict[str, int]:
+    """The champions' predictions for what has changed, checked; answer the rows written by table."""
+    written = scoring.score(working, progress=progress)
+    contracts.check_predictions(working)
+    return written
+
+
+def publish(working: Working, *, progress: Progress = silent) -> Build:
+    """The snapshot, whole or not at all."""
+    progress("publish", 0, 1, "snapshot")
+    build = working.publish(model_versions=registry.champions(working.home))
+    progress("publish", 1, 1, build.build_id)
+    return build
+
+
+def train_missing(working: Working, *, progress: Progress = silent) -> list[training.Trained]:
+    """Train the models that nobody has trained yet, where there is enough to learn from."""
+    wanted = training.missing(working.home, scoring.tenants(working))
+    if not wanted:
+        return []
+    return training.train(
+        working.home, wanted, lambda tenant: training.from_working(working, tenant), progress=progress
+    )
+
+
+def train(settings: Settings) -> list[training.Trained]:
+    """Train every model of every tenant on the published snapshot."""
+    return training.train_published(settings)

@@ -1,0 +1,115 @@
+"""Training as a step of the pipeline: the marts of one tenant to the trainer, what comes back to the registry.
+
+What is fitted, how it is judged and what a model is live in `models`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from learnlake.errors import ModelError
+from learnlake.home import Home
+from learnlake.settings import Settings
+from models import registry
+from pipelines.progress import Progress
+from warehouse.build import Working
+from warehouse.snapshot import holding, tenant_file
+from warehouse.tables import quoted
+
+Read = Callable[[str], pl.DataFrame]
+"""A mart's rows of one tenant, by the mart's name."""
+
+KINDS = ("mastery",)
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trained:
+    """What became of one model: its `version`, or in `reason` why there is none."""
+
+    kind: str
+    tenant: str
+    version: str | None
+    metrics: dict[str, float]
+    reason: str = ""
+
+
+def missing(home: Home, tenants: Iterable[str]) -> list[tuple[str, str]]:
+    """(kind, tenant) of the models that no one has trained yet."""
+    return [
+        (kind, tenant)
+        for tenant in tenants
+        for kind in KINDS
+        if registry.champion_version(home, registry.model_name(kind, tenant)) is None
+    ]
+
+
+def train(
+    home: Home, wanted: Iterable[tuple[str, str]], reader: Callable[[str], Read], *, progress: Progress
+) -> list[Trained]:
+    """Train, register and crown each of `wanted`; a tenant with too little to learn from is named with the reason."""
+    wanted = list(wanted)
+    done = []
+    for number, (kind, tenant) in enumerate(wanted):
+        progress("train", number, len(wanted), f"{kind} of {tenant}")
+        done.append(_train(home, kind, tenant, reader(tenant)))
+    progress("train", len(wanted), len(wanted), f"{sum(t.version is not None for t in done)} models")
+    return done
+
+
+def _train(home: Home, kind: str, tenant: str, read: Read) -> Trained:
+    try:
+        model = _fit(kind, read)
+    except ModelError as error:
+        log.info("no model", extra={"kind": kind, "tenant": tenant, "reason": error.what})
+        return Trained(kind, tenant, None, {}, error.what)
+    name = registry.model_name(kind, tenant)
+    version = registry.register(home, name, model, metrics=model.metrics, card=model.card)
+    registry.promote(home, name, version)
+    return Trained(kind, tenant, version, dict(model.metrics))
+
+
+def _fit(kind: str, read: Read) -> Any:
+    if kind == "mastery":
+        from models import mastery
+
+        return mastery.train(read("fct_attempt"))
+    from models import risk
+
+    return risk.train(read("msr_student_week"), read("fct_outcome"), read("dim_academic_session"))
+
+
+def from_working(working: Working, tenant: str) -> Read:
+    """A tenant's marts as the run at work has left them."""
+    return lambda mart: working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+
+
+@contextlib.contextmanager
+def from_snapshot(folder: Path, tenant: str) -> Iterator[Read]:
+    """A tenant's marts as published in `folder`."""
+    with duckdb.connect(str(tenant_file(folder, tenant)), read_only=True) as connection:
+        yield lambda mart: _frame(connection.sql(f"from main.{quoted(mart)}"))
+
+
+def train_published(settings: Settings) -> list[Trained]:
+    """Train every model of every tenant on the published snapshot, which stays as it is meanwhile."""
+    done: list[Trained] = []
+    with holding(settings.home) as held:
+        for tenant in sorted(held.build.statement_counts):
+            with from_snapshot(held.folder, tenant) as read:
+                done += [_train(settings.home, kind, tenant, read) for kind in KINDS]
+    return done
+
+
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    frame = pl.from_arrow(relation.to_arrow_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
