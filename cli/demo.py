@@ -39,7 +39,7 @@ def demo(
     try:
         with ProcessGroup(settings.home, services(settings), environment(settings)) as group:
             _fill(settings, record, group)
-            _show(settings, record)
+            _show(settings, record, group)
             group.watch()
             typer.echo("Stopping ...")
     except Stopped:
@@ -77,7 +77,7 @@ def _fill(settings: Settings, record: Record, group: ProcessGroup) -> None:
             typer.echo(f"The demo teacher has been assigned to {count} courses that the statements named.")
 
 
-def _show(settings: Settings, record: Record) -> None:
+def _show(settings: Settings, record: Record, group: ProcessGroup) -> None:
     """Where to go and with which log-ins."""
     from rich.console import Console
     from rich.table import Table
@@ -88,7 +88,7 @@ def _show(settings: Settings, record: Record) -> None:
         logins.add_row(role, login["login"], login["password"])
     console.print(logins)
     rest = Table("what", "where")
-    for service in services(settings):
+    for service in group.services.values():
         if service.address:
             rest.add_row(service.name, service.address)
     rest.add_row("credential", f"{record.key} : {record.secret}")

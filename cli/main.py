@@ -31,7 +31,11 @@ ENTRIES = (
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
     Entry("user", "cli.people:user_app", "Accounts and roles, and who teaches what was discovered."),
     Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
+    Entry("export", "cli.warehouse:app/export", "A whole mart as CSV, JSON or Parquet."),
+    Entry("sql", "cli.warehouse:app/sql", "Read-only SQL over the newest snapshot."),
+    Entry("reconcile", "cli.warehouse:app/reconcile", "Store = lake = marts, per tenant and day."),
     Entry("api", "cli.api:app", "The HTTP API beside the LRS."),
+    Entry("dashboards", "cli.dashboards:app", "The pages that people see."),
 )
 
 

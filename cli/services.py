@@ -20,7 +20,7 @@ _WRITERS_LAST = 2
 
 
 def services(settings: Settings) -> list[Service]:
-    """All services of a home, in the order in which they are shown."""
+    """All services of a home, in the order in which they are shown. Writes where Dagster finds them: call it once."""
     code = _free_port()
     workspace = str(write_workspace(settings.home, port=code))
     write_instance(settings.home)

@@ -17,7 +17,7 @@ from learnlake.errors import BusyError
 from learnlake.settings import Settings
 from models import registry
 from people.db import open_people
-from pipelines import contracts, scoring, training
+from pipelines import contracts, manifest, scoring, training
 from pipelines.progress import Progress, silent
 from warehouse import discover as discovery
 from warehouse.build import Working
@@ -116,7 +116,9 @@ def discover(working: Working, *, progress: Progress = silent) -> int:
 def transform(working: Working, *, progress: Progress = silent) -> tuple[ModelRun, ...]:
     """dbt over what is new."""
     progress("transform", 0, 0, "dbt")
-    return working.transform(on_progress=lambda model, done, total: progress("transform", done, total, model))
+    runs = working.transform(on_progress=lambda model, done, total: progress("transform", done, total, model))
+    manifest.keep(working.home)
+    return runs
 
 
 def check(working: Working, *, progress: Progress = silent) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from warehouse.tables import quoted
 Read = Callable[[str], pl.DataFrame]
 """A mart's rows of one tenant, by the mart's name."""
 
-KINDS = ("mastery",)
+KINDS = ("mastery", "risk")
 log = logging.getLogger(__name__)
 
 
