@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -159,24 +159,41 @@ def _table_queries(
 ) -> Iterator[tuple[RowCheck, str]]:
     keys = ", ".join(_quoted(k) for k in table.key)
     name = f"main.{_quoted(table.name)}"
-    text = f"Several rows have the same {', '.join(table.key)}: {table.grain} A batch was taken twice, or a join multiplied it."
     query = (
         f"select tenant, sum(n - 1)::bigint from (select tenant, count(*) as n from {name}"
         f" group by tenant, {keys} having count(*) > 1) group by tenant"
     )
-    yield RowCheck("key_is_unique", "", text, severity), query
+    yield unique_check(table, severity), query
+    for check, column, other, other_column in relationship_checks(table, severity, present):
+        query = (
+            f"select t.tenant, count(*) from {name} t anti join main.{_quoted(other)} o"
+            f" on o.tenant = t.tenant and o.{_quoted(other_column)} = t.{_quoted(column)}"
+            f" where t.{_quoted(column)} is not null group by t.tenant"
+        )
+        yield check, query
+
+
+def unique_check(table: Table, severity: str) -> RowCheck:
+    """That no two rows of `table` have the same key; `bad` is empty, since one row cannot tell."""
+    text = f"Several rows have the same {', '.join(table.key)}: {table.grain} A batch was taken twice, or a join multiplied it."
+    return RowCheck("key_is_unique", "", text, severity)
+
+
+def relationship_checks(
+    table: Table, severity: str, present: Container[str]
+) -> Iterator[tuple[RowCheck, str, str, str]]:
+    """(check, column, other table, its column) for each promised relationship to a table that is `present`."""
     for column in table.columns:
         for relationship in column.relationships:
             other, _, other_column = relationship.to.partition(".")
-            if other not in present:
-                continue
-            text = f"{column.name} names something that is not in {other}. Import the roster or catalogue that holds it."
-            query = (
-                f"select t.tenant, count(*) from {name} t anti join main.{_quoted(other)} o"
-                f" on o.tenant = t.tenant and o.{_quoted(other_column)} = t.{_quoted(column.name)}"
-                f" where t.{_quoted(column.name)} is not null group by t.tenant"
-            )
-            yield RowCheck(f"{column.name}_is_in_{other}", "", text, severity), query
+            if other in present:
+                text = f"{column.name} names something that is not in {other}. Import the roster or catalogue that holds it."
+                yield (
+                    RowCheck(f"{column.name}_is_in_{other}", "", text, severity),
+                    column.name,
+                    other,
+                    other_column,
+                )
 
 
 def _check_statements(
