@@ -7,7 +7,6 @@ of gender, age, region, education, deprivation or disability is read.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from pathlib import Path
 
 import polars as pl
@@ -103,7 +102,7 @@ def _assessments(folder: Path, sections: pl.DataFrame) -> pl.DataFrame:
         .select(
             *_SECTION,
             "id_assessment",
-            due_day=pl.col("date").cast(pl.Float64).cast(pl.Int32).fill_null(pl.col("length")),
+            due_day=pl.col("date").cast(pl.Float64).cast(pl.Int32).fill_null(pl.col("length") - 1),
             weight=pl.col("weight").cast(pl.Float64),
         )
     )
@@ -203,7 +202,6 @@ def _results(folder: Path, due: pl.DataFrame) -> pl.DataFrame:
 
 def _as_mart(weeks: pl.DataFrame) -> pl.DataFrame:
     start = pl.col("start")
-    end_of_week = start + pl.duration(days=7 * pl.col("week_index") - 1)
     absent = [name for name in COUNTS if name not in weeks.columns]
     filled = weeks.with_columns(
         *(pl.lit(0, dtype=pl.Int64).alias(name) for name in absent),
@@ -211,7 +209,7 @@ def _as_mart(weeks: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(pl.col(COUNTS).fill_null(0))
     return filled.with_columns(
         *_keys(),
-        week_end_date=pl.min_horizontal(end_of_week, start + pl.duration(days=pl.col("length"))),
+        week_end_date=start + pl.duration(days=7 * pl.col("week_index") - 1),
         is_complete=pl.lit(True),
         last_active_date=start + pl.duration(days="last_active_day"),
         days_before_start_registered=-pl.col("begin_day").cast(pl.Int64),
@@ -246,11 +244,6 @@ def _sessions(sections: pl.DataFrame) -> pl.DataFrame:
         session_key=name,
         title=pl.col("code_presentation"),
         start_date="start",
-        end_date=pl.col("start") + pl.duration(days="length"),
+        end_date=pl.col("start") + pl.duration(days=pl.col("length") - 1),
         is_running=pl.lit(False),
     )
-
-
-def presentation_start(presentation: str) -> dt.date:
-    """The first day of `2013B`, `2013J`, ..."""
-    return dt.date(int(presentation[:4]), START_MONTH[presentation[4]], 1)
