@@ -64,24 +64,17 @@ def _sigmoid(x: np.ndarray | float) -> np.ndarray:
     return 1 / (1 + np.exp(-np.asarray(x)))
 
 
+@dataclasses.dataclass(frozen=True)
 class _Term:
-    """One term's circumstances: who drifts, who is there from which day to which, how engaged (enrolments x weeks)."""
+    """One term's circumstances: `drift` of each student (students x weeks), `level` (the same per enrolment), `engaged`
+    (enrolments x weeks, 0..1), `begin` and `left` (first and last day of each enrolment, counted from the term's start)."""
 
-    def __init__(
-        self,
-        number: int,
-        drift: np.ndarray,
-        level: np.ndarray,
-        begin: np.ndarray,
-        left: np.ndarray,
-        engaged: np.ndarray,
-    ) -> None:
-        self.number = number
-        self.drift = drift
-        self.level = level
-        self.begin = begin
-        self.left = left
-        self.engaged = engaged
+    number: int
+    drift: np.ndarray
+    level: np.ndarray
+    engaged: np.ndarray
+    begin: np.ndarray
+    left: np.ndarray
 
 
 class _School:
@@ -161,7 +154,7 @@ class _School:
         gives_up[:, -2:] = False
         first = np.where(gives_up.any(axis=1), gives_up.argmax(axis=1), -1)
         left = np.where(first >= 0, 7 * first + rng.integers(0, 5, size=self.size), _NEVER)
-        return _Term(number, drift, level, self.cast.enrolments.begin_day[number], left, engaged)
+        return _Term(number, drift, level, engaged, self.cast.enrolments.begin_day[number], left)
 
     def _enrol(self, term: _Term) -> None:
         who = np.arange(self.size)
@@ -321,9 +314,7 @@ class _School:
         withdrawn = term.left < _NEVER
         outcome = np.select([withdrawn, mark < _PASS, mark < _DISTINCTION], [0, 1, 2], default=3)
         second = np.full(self.size, _LAST_DAY * DAY + 18 * 3600)
-        everyone = _Term(
-            term.number, term.drift, term.level, term.begin, np.full(self.size, _NEVER), term.engaged
-        )
+        everyone = dataclasses.replace(term, left=np.full(self.size, _NEVER))
         self.record("concluded", everyone, np.arange(self.size), second, outcome=outcome, left_day=term.left)
         share = np.zeros(len(self.cast.students))
         np.add.at(share, self.student, (outcome <= 1) / 3)

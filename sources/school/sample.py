@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from learnlake.errors import InputError
 from learnlake.sender import Sender, SendReport
 from sources import folders
 from sources.school import behaviour, catalogue, curriculum, roster
@@ -18,6 +19,8 @@ from sources.school.statements import StatementWriter
 
 DEFAULT_SEED = 7
 DEFAULT_STUDENTS = 304
+MIN_STUDENTS = 16
+"""Four in each grade: enough for families with two children and a student in most classes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class SampleSchool:
             drifting = float((drift[members] > 0.4).sum())
             if drifting > best[0]:
                 steady = members[drift[members] < 0.1]
+                if not len(steady):
+                    continue
                 busiest = steady[np.argmax(attempts[steady])]
                 student = self.cast.students[entries.student[busiest]].sourced_id
                 best = (drifting, student, section.teacher_id)
@@ -131,8 +136,10 @@ def generate(*, today: dt.date, seed: int = DEFAULT_SEED, students: int = DEFAUL
     """Make the school as it stands on the morning of `today`, in week 8 of its third term.
 
     The same seed, day and number of students give the same bytes; on another day of the same week the school is the same
-    and only its newest days are missing or added.
+    and only its newest days are missing or added. InputError for fewer than MIN_STUDENTS.
     """
+    if students < MIN_STUDENTS:
+        raise InputError(f"{students} students make no school", mend=f"ask for {MIN_STUDENTS} or more")
     people, life = np.random.default_rng(seed).spawn(2)
     starts = curriculum.term_starts(today)
     everyone = cast(people, students=students, school_year_start=starts[0])

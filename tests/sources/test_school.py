@@ -15,6 +15,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from learnlake.errors import InputError
 from sources import profile
 from sources.school import SampleSchool, generate
 from sources.school.curriculum import TERM_WEEKS, term_starts
@@ -161,6 +162,13 @@ def test_people_for_demo(school: SampleSchool, statements: list[dict[str, Any]])
         for s in statements
     )
     assert answers > 50
+
+
+def test_the_smallest_school_has_people_for_a_demo_and_a_smaller_one_is_refused() -> None:
+    people = generate(today=TODAY, students=16).people_for_demo()
+    assert all((people.student, people.teacher, people.guardian))
+    with pytest.raises(InputError, match="no school"):
+        generate(today=TODAY, students=15)
 
 
 def test_skills_are_learnt(statements: list[dict[str, Any]]) -> None:
