@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -29,10 +30,13 @@ def serve(
 
     from dashboards.app import app as pages
 
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it logs every visitor's address
+    address, number = host or settings.host, port or settings.dashboards_port
+    logging.getLogger(__name__).info("dashboards at http://%s:%s", address, number)
     uvicorn.run(
         pages,
-        host=host or settings.host,
-        port=port or settings.dashboards_port,
+        host=address,
+        port=number,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,

@@ -32,7 +32,7 @@ def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
     formats: dict[str, Any] = {}
     for name, kind in frame.schema.items():
         if kind == pl.Date:
-            formats[name] = st.column_config.DateColumn(format="D MMM YYYY", width="small")
+            formats[name] = st.column_config.DateColumn(format="D MMM YYYY", width=115)
         elif isinstance(kind, pl.Datetime):
             formats[name] = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
         elif kind.is_float():

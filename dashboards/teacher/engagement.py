@@ -37,7 +37,7 @@ select
     sum(w.absent_count) as absent, sum(w.meeting_count) as meetings
 from msr_student_week w
 cross join newest
-where w.section_key = $section and w.week_index <= newest.week_index
+where w.section_key = $section
 group by w.person_key
 order by last_active_date nulls first, minutes nulls first
 """
@@ -133,7 +133,7 @@ def _attendance(visit: Visit, chosen: Class) -> None:
 def _students(students: pl.DataFrame) -> None:
     page.section(
         "Each student's work",
-        "Longest silence first. Minutes and answers are last week's, the rest the term's.",
+        "Longest silence first. Minutes and answers are the newest complete week's, the rest the term's.",
     )
     shown = students.with_columns((100 * pl.col("mean_score")).round(0).alias("score_pct"))
     tables.table(

@@ -28,10 +28,14 @@ with ranked as (
 select
     ranked.*, risk - risk_previous as risk_change,
     is_at_risk and risk_previous is not null and place_before > listed_count as is_new_on_list,
-    w.last_active_date, w.minutes_active
+    seen.last_active_date
 from ranked
-left join msr_student_week w
-    on w.person_key = ranked.person_key and w.section_key = $section and w.week_index = ranked.week_index
+left join (
+    select person_key, max(last_active_date) as last_active_date
+    from msr_student_week
+    where section_key = $section
+    group by person_key
+) as seen on seen.person_key = ranked.person_key
 order by place
 """
 

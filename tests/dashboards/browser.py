@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.prepare import chromium
 
 FLAGS = [
     "--no-sandbox",
@@ -20,16 +22,13 @@ FLAGS = [
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
 
-def chromium() -> str | None:
-    """The path of an installed Chromium, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """A headless Chromium. Playwright's own copy is used where the system has none."""
+    """A headless Chromium: the one that `tests.prepare` finds. Without one the test fails and says what to install."""
+    found = chromium()
+    assert found, "the browser tests need Chromium: run python -m tests.prepare"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        running = playwright.chromium.launch(executable_path=str(found), args=FLAGS)
         try:
             yield running
         finally:
@@ -64,3 +63,22 @@ def settle(page: Page) -> None:
     page.wait_for_selector("h1", timeout=30_000)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=30_000)
     page.wait_for_timeout(700)
+
+
+def whole_page(page: Page, path: Path, *, size: str, limit_px: int = 8000) -> list[str]:
+    """Photograph the page at its full length; answers what is wrong with its layout (empty: nothing)."""
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(400)
+    length = int(page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight || 0"))
+    sideways = int(page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollWidth || 0"))
+    page.set_viewport_size({"width": width, "height": min(max(length + 60, height), limit_px)})
+    page.wait_for_timeout(900)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path)
+    problems = []
+    if size == "phone" and sideways > width:
+        problems.append(f"{sideways - width} px wider than the screen")
+    if page.get_by_text("could not be shown").count():
+        problems.append("the page failed")
+    return problems
