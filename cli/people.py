@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 roster_app = typer.Typer(help="OneRoster files: who is who.", no_args_is_help=True)
 user_app = typer.Typer(help="Accounts and roles, and who teaches what was discovered.", no_args_is_help=True)
-console = Console(soft_wrap=True)
+# Titles and keys come from outside: `TENANT:x:HASH` must not turn into an emoji, nor [brackets] into a colour
+console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 Tenant = Annotated[str, typer.Option(help="Whose people these are.")]
 Login = Annotated[str, typer.Argument(help="The log-in.")]
@@ -64,7 +65,7 @@ def roster_import(
 
 def _print_problems(error: RosterError) -> None:
     """All of them, where the error itself shows the first fifty."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)
     errors.print(f"learnlake: {error.what}")
     for problem in error.problems:
         errors.print(f"  {problem}")
@@ -128,7 +129,7 @@ def user_create(
             family_name=family_name,
         )
         held = ", ".join(accounts.held_roles(engine, login))
-    console.print(f"Made {login}; roles: {held}", markup=False)
+    console.print(f"Made {login}; roles: {held}")
     _show_password(password, password_stdin)
 
 
@@ -137,12 +138,12 @@ def user_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant'
     """All accounts with their roles."""
     from people import accounts
 
-    table = Table("log-in", "tenant", "roles", "person", "state")
+    table = _table("person", "log-in", "tenant", "roles", "state")
     with _engine() as engine:
         for known in accounts.list_accounts(engine, tenant=tenant):
             held = ", ".join(accounts.held_roles(engine, known.login))
             state = "disabled" if known.is_disabled else "open"
-            table.add_row(known.login, known.tenant, held, known.person_key or "", state)
+            table.add_row(known.person_key or "", known.login, known.tenant, held, state)
     console.print(table)
 
 
@@ -156,9 +157,7 @@ def user_disable(
 
     with _engine() as engine:
         accounts.disable(engine, login, is_disabled=not undo)
-    console.print(
-        f"{login} is {'open again' if undo else 'disabled; its sessions have ended'}.", markup=False
-    )
+    console.print(f"{login} is {'open again' if undo else 'disabled; its sessions have ended'}.")
 
 
 @user_app.command("reset")
@@ -169,7 +168,7 @@ def user_reset(login: Login, password_stdin: PasswordStdin = False) -> None:
     password = _password(password_stdin)
     with _engine() as engine:
         accounts.reset_password(engine, login, password)
-    console.print(f"{login} has a new password; its sessions have ended.", markup=False)
+    console.print(f"{login} has a new password; its sessions have ended.")
     _show_password(password, password_stdin)
 
 
@@ -209,7 +208,7 @@ def user_assign_teacher(
             ended = assignments.withdraw_teacher(engine, home, tenant, section, who)
             console.print(f"{ended} assignment(s) ended.")
         elif assignments.assign_teacher(engine, home, tenant, section, who, role=role):
-            console.print(f"{who} is {role} of {section} now.", markup=False)
+            console.print(f"{who} is {role} of {section} now.")
         else:
             console.print("Nothing has changed.")
 
@@ -219,7 +218,7 @@ def user_sections(tenant: Tenant) -> None:
     """Sections that statements named and no roster knows."""
     from people import assignments
 
-    table = Table("section_key", "title", "platform", "students", "teachers", "iri")
+    table = _table("section_key", "title", "platform", "students", "teachers", "iri")
     with _engine() as engine:
         for row in assignments.list_discovered_sections(engine, tenant):
             numbers = (str(row.student_count), str(row.teacher_count))
@@ -234,7 +233,7 @@ def user_actors(tenant: Tenant, limit: Annotated[int, typer.Option(help="How man
 
     with _engine() as engine:
         found = assignments.list_unknown_actors(engine, tenant)
-    table = Table("person_key", "kind", "identifier", "sections")
+    table = _table("person_key", "kind", "identifier", "sections")
     for row in found[:limit]:
         table.add_row(row.person_key, row.kind, row.value.replace("\n", " "), str(row.section_count))
     console.print(table)
@@ -246,11 +245,20 @@ def user_schools(tenant: Tenant) -> None:
     """Schools and other organisations, for a principal's --school."""
     from people import assignments
 
-    table = Table("school_key", "type", "title")
+    table = _table("school_key", "type", "title")
     with _engine() as engine:
         for row in assignments.list_schools(engine, tenant):
             table.add_row(*row)
     console.print(table)
+
+
+def _table(key: str, *others: str) -> Table:
+    """A table whose first column is a key to copy: never cut short, however narrow the window."""
+    table = Table()
+    table.add_column(key, no_wrap=True)
+    for heading in others:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 @contextlib.contextmanager
@@ -274,4 +282,4 @@ def _password(from_stdin: bool) -> str:
 
 def _show_password(password: str, from_stdin: bool) -> None:
     if not from_stdin:
-        console.print(f"Password, shown this once: {password}", markup=False, highlight=False)
+        console.print(f"Password, shown this once: {password}")

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, or_, select
 from learnlake.errors import AccessError
 from people.db import reading, today
 from people.policy_rules import RULES, SHOWS_NAMES
-from people.roles import in_force, roles_held
+from people.roles import held_assignments, roles_held
 from people.sessions import Viewer
-from people.tables import academic_session, enrolment, guardianship, organisation, role_assignment, section
+from people.tables import academic_session, enrolment, guardianship, organisation, section
 
 MARTS = tuple(RULES)
 """Every mart that has a rule."""
@@ -174,14 +174,13 @@ def _taught(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant
 
 def _led_schools(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant, ...]:
     """The schools led, and every organisation below them."""
-    held, unit = role_assignment.c, organisation.c
-    holder = [held.account_id == viewer.account_id]
-    if viewer.person_key:
-        holder.append(held.person_key == viewer.person_key)
+    unit = organisation.c
+    held = held_assignments(
+        tenant=viewer.tenant, account_id=viewer.account_id, person_key=viewer.person_key, today=day
+    ).subquery()
     led = (
-        select(held.school_key)
-        .where(held.tenant == viewer.tenant, held.role == "principal", or_(*holder), *in_force(day))
-        .where(held.school_key.is_not(None))
+        select(held.c.school_key)
+        .where(held.c.role == "principal", held.c.school_key.is_not(None))
         .cte("led", recursive=True)
     )
     led = led.union(

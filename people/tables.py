@@ -1,6 +1,6 @@
 """The tables of people.db, as SQLAlchemy Core sees them. No queries and no rules here; `people/migrations` creates them.
 
-Every table is by tenant. Names, raw identifiers and demographics live here and are never published to the lake.
+Every table is by tenant; indexes begin with the rarer column, because SQLite without statistics takes `tenant` for rare. Names, raw identifiers and demographics live here and are never published to the lake.
 `source` says who wrote a roster row: the roster's home page, `discovered` (found in the lake) or `administrator`.
 """
 
@@ -104,7 +104,7 @@ course = Table(
     Column("iri", String, nullable=False),
     _extension(),
     _active(),
-    Index(None, "tenant", "iri"),
+    Index(None, "iri", "tenant"),
 )
 
 section = Table(
@@ -124,7 +124,7 @@ section = Table(
     Column("iri", String, nullable=False),
     _extension(),
     _active(),
-    Index(None, "tenant", "iri"),
+    Index(None, "iri", "tenant"),
 )
 
 person = Table(
@@ -160,7 +160,7 @@ identifier = Table(
     Column("value", String, nullable=False),  # raw; for accounts homePage, line feed, name
     Column("person_key", String, nullable=False),
     _source(),
-    Index(None, "tenant", "person_key"),
+    Index(None, "person_key", "tenant"),
 )
 
 enrolment = Table(
@@ -178,8 +178,8 @@ enrolment = Table(
     Column("end_date", Date),
     _extension(),
     _active(),
-    Index(None, "tenant", "person_key"),
-    Index(None, "tenant", "section_key"),
+    Index(None, "person_key", "tenant"),
+    Index(None, "section_key", "tenant"),
 )
 
 enrolment_history = Table(
@@ -195,7 +195,7 @@ enrolment_history = Table(
     Column("end_date", Date),
     _active(),
     Column("replaced_at", DateTime, nullable=False),  # UTC; the row held this until then
-    Index(None, "tenant", "enrolment_key"),
+    Index(None, "enrolment_key", "tenant"),
 )
 
 guardianship = Table(
@@ -206,7 +206,7 @@ guardianship = Table(
     _key("person_key"),
     _source(),
     _active(),
-    Index(None, "tenant", "person_key"),
+    Index(None, "person_key", "tenant"),
 )
 
 role_assignment = Table(
@@ -222,7 +222,7 @@ role_assignment = Table(
     Column("begin_date", Date),
     Column("end_date", Date),
     _active(),
-    Index(None, "tenant", "person_key"),
+    Index(None, "person_key", "tenant"),
     Index(None, "account_id"),
 )
 
@@ -249,7 +249,7 @@ account = Table(
     _text("person_key"),
     Column("is_disabled", Boolean, nullable=False, default=False),
     Column("created_at", DateTime, nullable=False),
-    Index(None, "tenant", "person_key"),
+    Index(None, "person_key", "tenant"),
 )
 
 login_session = Table(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, event, insert, update
 
 from learnlake.errors import AccessError
 from learnlake.settings import Settings, get_settings
@@ -360,3 +360,31 @@ def _fill(engine: Engine, memberships, families, led: str, who: str, role: str) 
         grant_role(
             connection, tenant="t", role=role, person_key=who, school_key=led if role == "principal" else None
         )
+
+
+@pytest.mark.parametrize(
+    ("who", "role"),
+    [("t-a", "teacher"), ("a-a", "assistant"), ("st1", "student"), ("g1", "guardian"), ("p-a", "principal")],
+)
+def test_scopes_are_found_by_index_however_large_the_tenant(
+    engine: Engine, school: dict[str, str], who: str, role: str
+) -> None:
+    """SQLite without statistics takes `tenant = ?` for selective; a scope must not read a tenant's every enrolment."""
+    plans: list[str] = []
+
+    def explain(connection, _cursor, statement, parameters, _context, _many) -> None:
+        rows = connection.connection.driver_connection.execute(f"explain query plan {statement}", parameters)
+        plans.extend(row[3] for row in rows)
+
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        policy.scope(engine, _viewer(school, who, role))
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)
+    steps = [
+        step
+        for step in plans
+        if re.search(r"\b(enrolment|role_assignment|person|section|guardianship)\b", step)
+    ]
+    assert steps
+    assert [step for step in steps if step.endswith("(tenant=?)") or step.startswith("SCAN")] == []

@@ -40,7 +40,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("account", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_account_tenant_person_key"), ["tenant", "person_key"], unique=False
+            batch_op.f("ix_account_person_key_tenant"), ["person_key", "tenant"], unique=False
         )
 
     op.create_table(
@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "course_key", name=op.f("pk_course")),
     )
     with op.batch_alter_table("course", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_course_tenant_iri"), ["tenant", "iri"], unique=False)
+        batch_op.create_index(batch_op.f("ix_course_iri_tenant"), ["iri", "tenant"], unique=False)
 
     op.create_table(
         "demographics",
@@ -91,10 +91,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("enrolment", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_enrolment_tenant_person_key"), ["tenant", "person_key"], unique=False
+            batch_op.f("ix_enrolment_person_key_tenant"), ["person_key", "tenant"], unique=False
         )
         batch_op.create_index(
-            batch_op.f("ix_enrolment_tenant_section_key"), ["tenant", "section_key"], unique=False
+            batch_op.f("ix_enrolment_section_key_tenant"), ["section_key", "tenant"], unique=False
         )
 
     op.create_table(
@@ -113,7 +113,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("enrolment_history", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_enrolment_history_tenant_enrolment_key"), ["tenant", "enrolment_key"], unique=False
+            batch_op.f("ix_enrolment_history_enrolment_key_tenant"), ["enrolment_key", "tenant"], unique=False
         )
 
     op.create_table(
@@ -127,7 +127,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("guardianship", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_guardianship_tenant_person_key"), ["tenant", "person_key"], unique=False
+            batch_op.f("ix_guardianship_person_key_tenant"), ["person_key", "tenant"], unique=False
         )
 
     op.create_table(
@@ -142,7 +142,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identifier", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_identifier_tenant_person_key"), ["tenant", "person_key"], unique=False
+            batch_op.f("ix_identifier_person_key_tenant"), ["person_key", "tenant"], unique=False
         )
 
     op.create_table(
@@ -217,7 +217,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "section_key", name=op.f("pk_section")),
     )
     with op.batch_alter_table("section", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_section_tenant_iri"), ["tenant", "iri"], unique=False)
+        batch_op.create_index(batch_op.f("ix_section_iri_tenant"), ["iri", "tenant"], unique=False)
 
     op.create_table(
         "login_session",
@@ -256,7 +256,7 @@ def upgrade() -> None:
     with op.batch_alter_table("role_assignment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_role_assignment_account_id"), ["account_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_role_assignment_tenant_person_key"), ["tenant", "person_key"], unique=False
+            batch_op.f("ix_role_assignment_person_key_tenant"), ["person_key", "tenant"], unique=False
         )
 
     # An id of its own: a generation in the lake names the database it was made from
