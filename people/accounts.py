@@ -223,8 +223,11 @@ def verify(engine: Engine, login: str, password: str) -> Account:
     _count_try(engine, login)
     with reading(engine) as connection:
         row = connection.execute(select(account).where(account.c.login == login)).first()
+    nobody = (
+        _hash_of_nobody()
+    )  # before it is known whether it is needed: the first time costs as much as a log-in
     try:
-        _hasher.verify(row.password_hash if row else _hash_of_nobody(), password)
+        _hasher.verify(row.password_hash if row else nobody, password)
     except argon2.exceptions.VerificationError:
         raise AccessError(_WRONG) from None
     if row is None or row.is_disabled:

@@ -15,7 +15,7 @@ from learnlake.errors import InputError, RosterError
 from learnlake.identity import identity_secret
 from learnlake.settings import Settings
 from people import lake, tables
-from people.db import bump_revision, check_tenant, open_people, reading, writing
+from people.db import bump_revision, check_tenant, open_people, read_revision, reading, writing
 from people.oneroster import plan as plans
 from people.oneroster import shape
 from people.oneroster.check import Problem, check_package
@@ -83,12 +83,16 @@ def import_roster(
     the rows they name. Raises InputError when there is nothing to read, RosterError naming every bad row.
     """
     source = shape.Source(check_tenant(tenant), _check_home_page(home_page))
-    package = read_package(path)
+    package, secret = read_package(path), identity_secret(settings.home)
     engine = open_people(settings)
     try:
-        with (reading if dry_run else writing)(engine) as connection:
-            work = _plan(connection, package, source, identity_secret(settings.home))
-            if work.is_change and not dry_run:
+        with reading(engine) as connection:
+            seen = read_revision(connection)
+            work = _plan(connection, package, source, secret)
+        if work.is_change and not dry_run:
+            with writing(engine) as connection:
+                if read_revision(connection) != seen:  # somebody wrote while nothing was locked
+                    work = _plan(connection, package, source, secret)
                 _write(connection, work, source)
         if not dry_run:
             lake.publish(engine, settings.home)

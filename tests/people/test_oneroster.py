@@ -494,6 +494,23 @@ def test_a_killed_import_leaves_nothing_half_written(settings: Settings, tmp_pat
     engine.dispose()
 
 
+def test_imports_of_several_processes_take_turns(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    folder = small_school().write(tmp_path / "r")
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from learnlake.settings import get_settings\n"
+        "from people.oneroster import import_roster\n"
+        "import_roster(get_settings(), 't', Path(sys.argv[1]), home_page=sys.argv[2])\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", program, str(folder), HOME_PAGE]) for _ in range(3)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    assert len(_keys(engine)) == 8
+    with reading(engine) as connection:
+        assert read_revision(connection)[1] == 1
+    assert not _import(settings, small_school(), tmp_path / "r").is_changed
+
+
 def test_a_large_roster(settings: Settings, tmp_path: Path) -> None:
     users, enrolments = scaled(2_000, 100_000), scaled(5_000, 1_200_000)
     large_school(user_count=users, enrolment_count=enrolments).write(tmp_path / "r")
