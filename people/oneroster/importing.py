@@ -93,7 +93,8 @@ def import_roster(
             with writing(engine) as connection:
                 if read_revision(connection) != seen:  # somebody wrote while nothing was locked
                     work = _plan(connection, package, source, secret)
-                _write(connection, work, source)
+                if work.is_change:
+                    _write(connection, work, source)
         if not dry_run:
             lake.publish(engine, settings.home)
     finally:
