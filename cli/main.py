@@ -31,6 +31,13 @@ ENTRIES = (
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
     Entry("user", "cli.people:user_app", "Accounts and roles, and who teaches what was discovered."),
     Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
+    Entry("train", "cli.models:app/train", "Fit, judge, register and crown a model: mastery or risk."),
+    Entry(
+        "evaluate", "cli.models:evaluate_app", "Held-out students and later sessions, beside the baselines."
+    ),
+    Entry("promote", "cli.models:app/promote", "Make a registered version the one that scores."),
+    Entry("rollback", "cli.models:app/rollback", "Go back to the version that scored before."),
+    Entry("models", "cli.models:app/models", "Registered versions of each model."),
     Entry("export", "cli.warehouse:app/export", "A whole mart as CSV, JSON or Parquet."),
     Entry("sql", "cli.warehouse:app/sql", "Read-only SQL over the newest snapshot."),
     Entry("reconcile", "cli.warehouse:app/reconcile", "Store = lake = marts, per tenant and day."),

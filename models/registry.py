@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import learnlake
 from learnlake.clock import utc_now
@@ -30,7 +30,7 @@ _KIND_TAG = "kind"
 class Model(Protocol):
     """What the registry keeps: a `kind` that says which class loads it, its name and version, and how to save itself."""
 
-    kind: Any
+    kind: ClassVar[str]
     name: str
     version: str
 

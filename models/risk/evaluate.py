@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
@@ -94,6 +95,15 @@ def evaluate_weeks(
     return pl.DataFrame(found).with_columns(pl.col("count").cast(pl.Int64))
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """`by_week` as `evaluate_weeks` answers it, and the first days of the sessions trained and tested on."""
+
+    by_week: pl.DataFrame
+    train_starts: list[dt.date]
+    test_start: dt.date
+
+
 def evaluate(
     weeks: Any,
     outcomes: Any,
@@ -101,17 +111,21 @@ def evaluate(
     *,
     test_from: dt.date | None = None,
     decision_weeks: Sequence[int] = PROTOCOL_WEEKS,
-) -> pl.DataFrame:
+) -> Evaluation:
     """Train on finished sessions that began before `test_from` (default: the newest), test on those that began then."""
     rows = finished_rows(weeks, outcomes, sessions)
-    newest = test_from or rows["start_date"].max()
-    earlier, later = (rows.filter(c) for c in (pl.col("start_date") < newest, pl.col("start_date") == newest))
+    starts: list[dt.date] = rows["start_date"].unique().sort().to_list()
+    test_start = test_from or starts[-1]
+    earlier = rows.filter(pl.col("start_date") < test_start)
+    later = rows.filter(pl.col("start_date") == test_start)
     if not len(earlier) or not len(later):
         raise ModelError(
-            f"There is no pair of an earlier and a later finished session around {newest!s}",
-            mend="evaluate when two sessions with outcomes are over",
+            f"There is no finished session from {test_start:%Y-%m-%d} with an earlier finished one before it",
+            where=f"finished sessions begin {', '.join(map(str, starts))}",
+            mend="evaluate when two sessions with outcomes are over, or name one of these days",
         )
-    return evaluate_weeks(fit(earlier), later, decision_weeks=decision_weeks)
+    by_week = evaluate_weeks(fit(earlier), later, decision_weeks=decision_weeks)
+    return Evaluation(by_week, [start for start in starts if start < test_start], test_start)
 
 
 def _is_fifth(person_key: str) -> bool:

@@ -187,7 +187,7 @@ def test_registry_round_trip_without_mlflow(
 def test_oulad_by_its_protocol(public_data: Path) -> None:
     frames = read_oulad(public_data)
     if FULL:
-        table = risk.evaluate(frames.weeks, frames.outcomes, frames.sessions)
+        table = risk.evaluate(frames.weeks, frames.outcomes, frames.sessions).by_week
         print(table)
         expected = {0: 0.672, 2: 0.679, 4: 0.767, 8: 0.815, 12: 0.845, 16: 0.872, 20: 0.912}
         for week, auc in table.select("week", "auc").iter_rows():
@@ -197,5 +197,5 @@ def test_oulad_by_its_protocol(public_data: Path) -> None:
         small = frames.weeks.filter(
             pl.col("course_key").is_in(["oulad:BBB", "oulad:EEE"]), pl.col("week_index") <= 8
         )
-        table = risk.evaluate(small, frames.outcomes, frames.sessions, decision_weeks=(4, 8))
+        table = risk.evaluate(small, frames.outcomes, frames.sessions, decision_weeks=(4, 8)).by_week
         assert table.filter(pl.col("week") == 8)["auc"].item() > 0.72

@@ -1,0 +1,28 @@
+"""What others reached on the public data sets, to print beside our own figures. Numbers only, each with its source.
+
+Measured by the protocols in docs/models.md (the same folds-by-student and train-early-test-late), not quoted from papers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+ASSISTMENTS_2009_RESPONSES = 278_336
+"""Responses of the Gervet et al. (2020) edition: how an evaluation knows that it looks at that data set."""
+ASSISTMENTS_2009_AUC = {"BKT": 0.7216, "BKT + forgetting": 0.7269}
+"""Five folds by student, pyBKT 1.4.3."""
+
+OULAD_TEST_START = dt.date(2014, 2, 1)
+OULAD_WITHOUT_DEMOGRAPHICS = pl.DataFrame(
+    {
+        "week": [0, 2, 4, 8, 12, 16, 20],
+        "baseline_auc": [0.672, 0.679, 0.767, 0.815, 0.845, 0.872, 0.912],
+        "baseline_brier": [0.229, 0.227, 0.194, 0.173, 0.158, 0.144, 0.113],
+        "baseline_slope": [0.83, 0.84, 0.91, 0.90, 0.86, 0.75, 0.89],
+        "baseline_precision_top20": [0.740, 0.717, 0.883, 0.914, 0.935, 0.949, 0.989],
+    },
+    schema_overrides={"week": pl.Int64},
+)
+"""XGBoost, 400 trees of depth 4, train 2013B + 2013J, test 2014B, no demographic features."""
