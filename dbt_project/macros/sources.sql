@@ -12,7 +12,10 @@
 {%- endmacro %}
 
 {% macro as_of() -%}
-  date {{ sql_text(var('as_of')) }}
+  {%- if execute and counts_as_run() and not var('as_of') -%}
+    {%- do exceptions.raise_compiler_error('The var as_of is missing: the ISO date of the day that counts as today.') -%}
+  {%- endif -%}
+  date {{ sql_text(var('as_of') or '1970-01-01') }}
 {%- endmacro %}
 
 {% macro create_sources() %}

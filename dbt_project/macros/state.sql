@@ -25,10 +25,10 @@
     {% do run_query('create table if not exists intermediate.run_fingerprint (kind varchar, tenant varchar, key varchar, key_2 varchar, value varchar)') %}
     {% do run_query('insert into intermediate.run_state select false, true, null where not exists (from intermediate.run_state)') %}
     {% set missing = missing_tables() %}
-    {% if 'stg_statement' in missing and var('from_seq') | int >= 0 and not flags.FULL_REFRESH %}
+    {% if 'stg_statement' in missing and var('from_seq') | int > 0 and not flags.FULL_REFRESH %}
       {% do exceptions.raise_compiler_error(
         'The working file holds no staging.stg_statement, but the run starts after seq ' ~ var('from_seq')
-        ~ '. Run with --full-refresh, from_seq -1 and all files of the lake.') %}
+        ~ '. Run with --full-refresh, from_seq 0 and all files of the lake.') %}
     {% endif %}
     {% do run_query(
       'update intermediate.run_state set must_rebuild = not is_clean or definitions is distinct from '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -182,14 +183,13 @@ def test_marts_hold_no_raw_json_and_no_identifier(built: Warehouse) -> None:
     columns = built.rows(
         "select table_name, column_name from duckdb_columns() where schema_name = 'main' and data_type = 'VARCHAR'"
     )
-    for table, column in columns:
-        assert built.rows(f"select count(*) from {table} where contains({column}, 'secret-')") == [(0,)], (
-            table,
-            column,
-        )
+    places = [f"select '{t}.{c}' as place from {t} where contains({c}, 'secret-')" for t, c in columns]
+    assert len(places) > 80
+    assert built.rows(" union all ".join(places)) == []
 
 
 def test_keys_relationships_and_unit_tests_hold(built: Warehouse) -> None:
     results = [result for result in built.dbt("test") if result.node.resource_type != "operation"]
-    assert len(results) > 60
+    kinds = Counter(result.node.resource_type for result in results)
+    assert kinds["test"] > 60 and kinds["unit_test"] >= 6
     assert {str(result.status) for result in results} == {"pass"}
