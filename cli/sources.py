@@ -123,6 +123,9 @@ def import_source(
     _print(report)
     if not report.is_complete:
         raise typer.Exit(EXIT_INCOMPLETE)
+    console.print(
+        "next       `learnlake run` brings them into the marts, `learnlake reconcile` compares all counts"
+    )
     return report
 
 
