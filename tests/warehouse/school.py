@@ -19,6 +19,7 @@ TENANT = "t"
 SECTIONS = {"t:s1": "t:high", "t:s2": "t:high", "t:s3": "t:low"}
 STUDENTS = {"ada": "t:s1", "ben": "t:s1", "cem": "t:s2", "dua": "t:s3"}
 TEACHERS = {"tess": "t:s1", "theo": "t:s2"}
+WITHOUT_RULE = "fct_new_and_without_rule"
 OTHERS = {"gil": "guardian", "pia": "principal", "adi": "administrator", "ana": "analyst"}
 
 
@@ -114,7 +115,7 @@ def marts(*, number: int = 0) -> dict[str, list[dict[str, Any]]]:
         "fct_attempt": records,
         "qc_freshness": [{"tenant": TENANT, "platform": "lms", "number": number}],
         "qc_reconciliation": [{"tenant": TENANT, "lake_count": 1, "number": number}],
-        "fct_new_and_without_rule": records,
+        WITHOUT_RULE: records,
     }
     return {name: [*mart, mart[0] | {"tenant": "other"}] for name, mart in rows.items()}
 

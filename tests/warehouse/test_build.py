@@ -129,12 +129,11 @@ def test_a_run_that_fails_anywhere_is_done_again_and_ends_as_if_it_had_not(
             "checked_at": [DAY],
         }
     )
-    for last_step in ("discover", "transform", "check"):
+    for last_step in ("discover", "check"):
         with pytest.raises((RuntimeError, ContractError)), Working(home, settings) as working:
             discover(working, people)
-            if last_step != "discover":
-                working.transform()
             if last_step == "check":
+                working.transform()
                 working.record_checks(bad)
             raise RuntimeError("a crash")
         assert published(settings, "select count(*) from fct_statement") == [(4,)]
@@ -163,7 +162,7 @@ with Working(settings.home, settings) as working:
 """
 
 
-def test_a_run_killed_in_the_middle_of_dbt_leaves_nothing_in_the_way(
+def test_a_run_killed_in_the_middle_of_dbt_or_a_broken_file_leaves_nothing_in_the_way(
     settings: Settings, people: Engine
 ) -> None:
     home = settings.home
@@ -174,7 +173,11 @@ def test_a_run_killed_in_the_middle_of_dbt_leaves_nothing_in_the_way(
     killed = subprocess.run([sys.executable, "-c", KILLED], cwd=root, capture_output=True, timeout=300)
     assert killed.returncode == 9, killed.stderr.decode()[-2000:]
     assert run(settings, people).statement_count == 9
-    assert published(settings, "select count(*), count(distinct statement_id) from fct_attempt") == [(9, 9)]
+    whole = "select count(*), count(distinct statement_id) from fct_attempt"
+    assert published(settings, whole) == [(9, 9)]
+    home.working_file.write_bytes(b"not a database" * 1000)  # as a failing disk leaves it: built anew
+    assert run(settings, people).statement_count == 9
+    assert published(settings, whole) == [(9, 9)]
 
 
 def test_a_second_run_is_told_who_holds_the_working_file(settings: Settings) -> None:
@@ -186,13 +189,6 @@ def test_a_second_run_is_told_who_holds_the_working_file(settings: Settings) -> 
         pass
     with Working(settings.home, settings):
         pass
-
-
-def test_an_unreadable_working_file_is_built_anew(settings: Settings, people: Engine) -> None:
-    seal(settings.home, answers("ada", 4), stored=DAY + dt.timedelta(hours=1))
-    run(settings, people)
-    settings.home.working_file.write_bytes(b"not a database" * 1000)
-    assert run(settings, people).statement_count == 4
 
 
 def test_predictions_replace_the_rows_of_their_keys_only(settings: Settings) -> None:
