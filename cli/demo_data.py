@@ -23,6 +23,8 @@ from learnlake.settings import Settings
 
 TENANT = "default"
 ROLES = ("student", "teacher", "guardian", "principal", "administrator", "analyst")
+GRANTED = ("administrator", "analyst")
+"""Roles that no roster may give: whoever sets up the home does."""
 MOOC_FILE = Path("xapi") / "funmooc_statements_20211124_1128.jsonl.zst"
 
 Watch = Callable[[int, int], None]
@@ -118,7 +120,14 @@ def make_logins(settings: Settings, record: Record, school: Any) -> None:
                 continue
             password = accounts.new_password()
             person_key = _person_key(engine, sourced_ids[role])
-            accounts.create(engine, tenant=TENANT, login=role, password=password, person_key=person_key)
+            accounts.create(
+                engine,
+                tenant=TENANT,
+                login=role,
+                password=password,
+                person_key=person_key,
+                role_names=[role] if role in GRANTED else [],
+            )
             record.logins[role] = {"login": role, "password": password}
             record.write(settings.home)
     finally:
