@@ -72,6 +72,11 @@ class Home:
         return self.path / "logs"
 
     @property
+    def reports(self) -> Path:
+        """Pages that the nightly jobs write: data contracts, drift. No names, no identifiers."""
+        return self.path / "reports"
+
+    @property
     def run(self) -> Path:
         """Locks and the running services' state."""
         return self.path / "run"
@@ -92,6 +97,7 @@ class Home:
             self.mlflow,
             self.dagster,
             self.logs,
+            self.reports,
             self.run,
         ):
             folder.mkdir(parents=True, exist_ok=True)

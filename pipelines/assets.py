@@ -145,6 +145,23 @@ def training(settings: Settings) -> dg.AssetsDefinition:
     return train
 
 
+def drift(settings: Settings) -> dg.AssetsDefinition:
+    """Whether what the models read has moved since they learned."""
+
+    @dg.asset(
+        key=DRIFT,
+        deps=["prd_risk", "msr_student_week", "dim_academic_session"],
+        group_name="quality",
+        description="Distribution of each feature in the running session against the session before.",
+    )
+    def measure(context: dg.AssetExecutionContext) -> Result:
+        rows = stages.drift(settings, run_id=context.run_id, started_by="dagster", wait_seconds=WAIT_SECONDS)
+        drifted = rows.filter(rows["has_drifted"])["feature"].to_list()
+        return dg.MaterializeResult(metadata={"features": len(rows), "drifted": ", ".join(drifted) or "none"})
+
+    return measure
+
+
 def by_day(settings: Settings) -> dg.AssetsDefinition:
     """Back-fills: the statements stored on some days are taken from the lake once more."""
 

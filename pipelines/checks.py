@@ -11,6 +11,7 @@ import polars as pl
 
 from data_contracts.load import Contract, source_contracts
 from learnlake.errors import ContractError
+from learnlake.settings import Settings
 from pipelines import contracts, lineage, stages
 from pipelines.resources import RUN
 from warehouse.build import Working
@@ -82,3 +83,30 @@ def _result(spec: dg.AssetCheckSpec, rows: pl.DataFrame) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR if is_blocked else dg.AssetCheckSeverity.WARN,
         metadata={"checks": len(rows), **metadata},
     )
+
+
+def heavy_suites(settings: Settings) -> dg.JobDefinition:
+    """The contracts once more, as Great Expectations suites over the published snapshot."""
+
+    @dg.op(description="Every contract's suite; says what fails and how to mend it.")
+    def validate(context: dg.OpExecutionContext) -> None:
+        results = stages.validate(settings)
+        failed = results.filter(~pl.col("is_passed"))
+        context.add_output_metadata({"checks": len(results), "failed": len(failed)})
+        broken = failed.filter(pl.col("severity") == "block")
+        if not broken.is_empty():
+            lines = [
+                f"{row['tenant']}: {row['contract']}, {row['check_name']}: {row['message']}"
+                for row in broken.iter_rows(named=True)
+            ]
+            raise dg.Failure("Suites failed on the published snapshot:\n" + "\n".join(lines[:50]))
+
+    @dg.job(
+        name="suites",
+        executor_def=dg.in_process_executor,
+        description="The data contracts as Great Expectations suites over the published snapshot.",
+    )
+    def suites() -> None:
+        validate()
+
+    return suites

@@ -20,18 +20,21 @@ def definitions(settings: Settings) -> dg.Definitions:
         description="Discover, transform, check, score, publish what is new.",
     )
     training = dg.define_asset_job("training", selection=dg.AssetSelection.assets(*assets.MODELS))
+    drift = dg.define_asset_job("drift", selection=dg.AssetSelection.assets(assets.DRIFT))
+    suites = checks.heavy_suites(settings)
     backfill = dg.define_asset_job("backfill", selection=dg.AssetSelection.assets(assets.BY_DAY))
     return dg.Definitions(
         assets=[
             *lineage.source_specs(settings.home),
             *steps,
             assets.training(settings),
+            assets.drift(settings),
             assets.by_day(settings),
         ],
         asset_checks=[contract_checks],
-        jobs=[incremental, training, backfill],
+        jobs=[incremental, training, drift, backfill, suites],
         sensors=[sensors.new_statements_sensor(settings, incremental)],
-        schedules=schedules.nightly([training]),
+        schedules=schedules.nightly([suites, drift, training]),
         resources={resources.RUN: resources.working_file(settings)},
         executor=dg.in_process_executor,
     )

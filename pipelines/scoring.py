@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from models import registry
+from models import next_activity, registry
 from pipelines.progress import Progress
 from warehouse.build import Working
 from warehouse.tables import quoted
 
 MASTERY = "prd_mastery"
 RISK = "prd_risk"
+NEXT_ACTIVITY = "prd_next_activity"
 _PERSON = ("tenant", "person_key")
 _SECTION = ("tenant", "section_key")
 
@@ -26,6 +27,7 @@ def score(working: Working, *, progress: Progress) -> dict[str, int]:
     steps: dict[str, Callable[[Working, str], int]] = {
         MASTERY: _mastery,
         RISK: _risk,
+        NEXT_ACTIVITY: _next_activity,
     }
     written = dict.fromkeys(steps, 0)
     work = [(tenant, table) for tenant in tenants(working) for table in steps]
@@ -74,10 +76,39 @@ def _risk(working: Working, tenant: str) -> int:
     return len(rows)
 
 
+def _next_activity(working: Working, tenant: str) -> int:
+    """Suggestions rest on the mastery that was predicted just before."""
+    model = _champion(working, "mastery", tenant)
+    if model is None:
+        return 0
+    people = _people_to_score(working, tenant, NEXT_ACTIVITY, model.version)
+    everything = {
+        name: working.frame(f"from main.{mart} where tenant = $tenant", {"tenant": tenant})
+        for name, mart in {
+            "activities": "dim_activity",
+            "activity_skills": "brg_activity_skill",
+            "skills": "dim_skill",
+            "prerequisites": "brg_skill_prerequisite",
+        }.items()
+    }
+    rows = next_activity.recommend(
+        _rows(working, MASTERY, people, _PERSON),
+        enrolments=_rows(working, "brg_enrolment", people, _PERSON),
+        seen=_rows(working, "fct_statement", people, _PERSON, columns="distinct person_key, activity_key"),
+        as_of=working.window.as_of,
+        start=model.start,
+        model_version=model.version,
+        mastery_threshold=working.settings.mastery_threshold,
+        **everything,
+    )
+    working.replace_rows(NEXT_ACTIVITY, rows, _PERSON, scope=people)
+    return len(rows)
+
+
 def _people_to_score(working: Working, tenant: str, table: str, version: str) -> pl.DataFrame:
-    """tenant, person_key of those who answered something that this run took in; of all who ever did after a change."""
+    """tenant, person_key of those who answered something that this run took in; of all students after a change."""
     source = (
-        "main.fct_attempt where tenant = $tenant"
+        "main.brg_enrolment where tenant = $tenant and role = 'student'"
         if _is_all(working, tenant, table, version)
         else "intermediate.int_touched where tenant = $tenant and event = 'answered'"
     )
@@ -97,12 +128,14 @@ def _is_all(working: Working, tenant: str, table: str, version: str) -> bool:
     return versions["model_version"].to_list() != [version]
 
 
-def _rows(working: Working, mart: str, wanted: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
-    """Rows of `mart` whose `keys` are in `wanted`."""
-    columns = ", ".join(map(quoted, keys))
+def _rows(
+    working: Working, mart: str, wanted: pl.DataFrame, keys: tuple[str, ...], *, columns: str = "*"
+) -> pl.DataFrame:
+    """`columns` of the rows of `mart` whose `keys` are in `wanted`."""
+    shared = ", ".join(map(quoted, keys))
     working.connection.register("wanted", wanted.to_arrow())
     try:
-        return working.frame(f"from main.{quoted(mart)} semi join wanted using ({columns})")
+        return working.frame(f"select {columns} from main.{quoted(mart)} semi join wanted using ({shared})")
     finally:
         working.connection.unregister("wanted")
 

@@ -17,7 +17,7 @@ from learnlake.errors import BusyError
 from learnlake.settings import Settings
 from models import registry
 from people.db import open_people
-from pipelines import contracts, manifest, scoring, training
+from pipelines import contracts, manifest, nightly, scoring, training
 from pipelines.progress import Progress, silent
 from warehouse import discover as discovery
 from warehouse.build import Working
@@ -61,12 +61,18 @@ def incremental(
         retake_from=retake_from,
         wait_seconds=wait_seconds,
     ) as working:
-        discover(working, progress=progress)
-        transform(working, progress=progress)
-        check(working, progress=progress)
-        trained = train_missing(working, progress=progress) if trains_missing else []
-        score(working, progress=progress)
+        trained = _build(working, trains_missing=trains_missing, progress=progress)
         return Outcome(found.reasons, publish(working, progress=progress), tuple(trained))
+
+
+def _build(working: Working, *, trains_missing: bool, progress: Progress) -> list[training.Trained]:
+    """Everything before publishing; answer what was trained on the way."""
+    discover(working, progress=progress)
+    transform(working, progress=progress)
+    check(working, progress=progress)
+    trained = train_missing(working, progress=progress) if trains_missing else []
+    score(working, progress=progress)
+    return trained
 
 
 @contextmanager
@@ -158,3 +164,17 @@ def train_missing(working: Working, *, progress: Progress = silent) -> list[trai
 def train(settings: Settings) -> list[training.Trained]:
     """Train every model of every tenant on the published snapshot."""
     return training.train_published(settings)
+
+
+def drift(settings: Settings, *, run_id: str, started_by: str, wait_seconds: float = 0.0) -> pl.DataFrame:
+    """A whole run that also measures drift, so that the published build shows it; answer the rows."""
+    with opened(settings, run_id=run_id, started_by=started_by, wait_seconds=wait_seconds) as working:
+        _build(working, trains_missing=False, progress=silent)
+        rows = nightly.measure_drift(working, scoring.tenants(working))
+        publish(working)
+    return rows
+
+
+def validate(settings: Settings) -> pl.DataFrame:
+    """The contracts' heavy suites over the published snapshot; answer every check's result."""
+    return nightly.validate(settings)

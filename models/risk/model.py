@@ -70,7 +70,8 @@ class RiskModel:
         """Rows of `prd_risk`: each section's newest week that is complete at `as_of`, with the week before for comparison.
 
         weeks: `msr_student_week`. enrolments: `brg_enrolment`; who has left by the week's end is then not listed.
-        A section's `at_risk_share` of highest risks (rounded up) are at risk. Outcomes are never read.
+        A section's `at_risk_share` of highest risks (rounded up) are at risk, unless nothing speaks against them: whoever is listed
+        has a reason that somebody can act on. Outcomes are never read.
         """
         frame = as_frame(weeks, WEEK_COLUMNS, name="msr_student_week")
         complete = frame.filter(pl.col("is_complete") & (pl.col("week_end_date") <= as_of))
@@ -107,7 +108,7 @@ class RiskModel:
         return (
             ordered.with_columns(risk_rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(section))
             .with_columns(
-                is_at_risk=pl.col("risk_rank") <= listed,
+                is_at_risk=(pl.col("risk_rank") <= listed) & pl.col("reason_1").is_not_null(),
                 model_name=pl.lit(self.name),
                 model_version=pl.lit(self.version),
                 as_of=pl.lit(as_of, dtype=pl.Date),
