@@ -43,7 +43,8 @@ def recommend(
     mastery_threshold: float = 0.95,
     seen: Any | None = None,
 ) -> pl.DataFrame:
-    """Up to SUGGESTIONS rows of `prd_next_activity` per active student and course, rank 1 the weakest skill.
+    """Up to SUGGESTIONS rows of `prd_next_activity` per active student and course; a student's ranks go through all courses:
+    each course's weakest skill first, the weakest of these as rank 1.
 
     mastery: `prd_mastery`; enrolments: `brg_enrolment`; activities: `dim_activity`; activity_skills:
     `brg_activity_skill`; skills: `dim_skill`; prerequisites: `brg_skill_prerequisite`. start(skill_key) is the mastery
@@ -65,7 +66,9 @@ def recommend(
     return (
         chosen.join(titles, on=["tenant", "skill_key"], how="left")
         .sort(*_STUDENT, "mastery", "skill_key")
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over(_STUDENT), why=_why())
+        .with_columns(place=pl.int_range(pl.len()).over(_STUDENT), why=_why())
+        .sort("tenant", "person_key", "place", "mastery", "skill_key")
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("tenant", "person_key"))
         .select(
             *("tenant", "person_key", "school_key", "section_key", "course_key", "skill_key", "activity_key"),
             *("rank", "why"),
