@@ -52,10 +52,14 @@ class RiskModel:
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         """Risk (0..1) of each row of `features(...)`, in its order."""
+        if not len(rows):
+            return np.empty(0)
         return np.asarray(self.booster.predict(_matrix(rows)), dtype=np.float64)
 
     def contributions(self, rows: pl.DataFrame) -> NDArray[np.float32]:
         """SHAP values [row, feature] in log-odds, the bias left out."""
+        if not len(rows):
+            return np.empty((0, len(FEATURES)), dtype=np.float32)
         values = self.booster.predict(_matrix(rows), pred_contribs=True)
         return np.asarray(values[:, :-1], dtype=np.float32)
 
@@ -172,15 +176,20 @@ def thin(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _still_enrolled(rows: pl.DataFrame, enrolments: Any) -> pl.DataFrame:
-    """Without the rows of students whose enrolment ended before their section's newest week did."""
+    """Without the rows of students whose enrolment ended before their section's newest week did.
+
+    Where all enrolments of a section end within its newest week, as at the end of a session, that end counts instead.
+    """
+    section = ["tenant", "section_key"]
     columns = ("tenant", "person_key", "section_key", "role", "end_date")
     held = as_frame(enrolments, columns, name="brg_enrolment").filter(pl.col("role") == "student")
-    left = held.group_by("tenant", "section_key", "person_key").agg(
-        left_on=pl.when(pl.col("end_date").is_null().any()).then(None).otherwise(pl.col("end_date").max())
-    )
-    newest = pl.col("week_end_date").max().over("tenant", "section_key")
+    end = pl.col("end_date").fill_null(dt.date.max).max()
+    left = held.group_by(*section, "person_key").agg(left_on=end)
+    over = held.group_by(section).agg(section_over=end)
+    newest = pl.min_horizontal(pl.col("week_end_date").max().over(section), "section_over")
     return (
-        rows.join(left, on=["tenant", "section_key", "person_key"], how="left", maintain_order="left")
+        rows.join(left, on=[*section, "person_key"], how="left", maintain_order="left")
+        .join(over, on=section, how="left", maintain_order="left")
         .filter(pl.col("left_on").is_null() | (pl.col("left_on") >= newest))
-        .drop("left_on")
+        .drop("left_on", "section_over")
     )

@@ -92,6 +92,20 @@ def test_who_has_left_is_not_listed(model: risk.RiskModel) -> None:
     assert not set(gone) & set(scored["person_key"])
 
 
+def test_a_session_that_ends_within_its_last_week_lists_everybody(model: risk.RiskModel) -> None:
+    people = WEEKS.select("tenant", "person_key", "section_key", "session_key").unique(maintain_order=True)
+    ends = people.join(SESSIONS.select("session_key", "end_date"), on="session_key").with_columns(
+        role=pl.lit("student"), end_date=pl.col("end_date") - pl.duration(days=3)
+    )
+    assert len(model.score(WEEKS, AS_OF, enrolments=ends)) == 360
+
+
+def test_nobody_to_score_gives_no_rows(model: risk.RiskModel) -> None:
+    empty = model.score(WEEKS.clear(), AS_OF)
+    assert empty.height == 0
+    assert empty.schema == model.score(WEEKS, AS_OF).schema
+
+
 def test_reasons_are_grouped_and_in_words(model: risk.RiskModel) -> None:
     scored = model.score(WEEKS, AS_OF)
     listed = scored.filter(pl.col("is_at_risk"))
