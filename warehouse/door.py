@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlalchemy import Engine
 
 from learnlake import audit
-from learnlake.errors import AccessError
+from learnlake.errors import AccessError, InputError
 from learnlake.settings import Settings
 from people import names, policy
 from people.db import open_people
@@ -64,7 +64,10 @@ class Door:
         self._audited: set[tuple[str, str]] = set()
 
     def sql(self, query: str, params: Params = None) -> pa.Table:
-        """The answer to one SELECT over the marts by their plain names, with only the viewer's rows in them."""
+        """The answer to one SELECT over the marts by their plain names, with only the viewer's rows in them.
+
+        Raises AccessError for a mart that is not open to the role, InputError for a name that is no mart at all.
+        """
         reader.single_select(query)
         with self._lock:
             connection = self._ready()
@@ -72,7 +75,10 @@ class Door:
                 return connection.sql(query, params=params).to_arrow_table()
             except duckdb.CatalogException as error:
                 self._refuse_unseen(query)
-                raise error
+                # DuckDB proposes names that lie behind the views; only its first sentence is told
+                raise InputError(
+                    str(error).partition("\n")[0], mend="the views are those of `Door.marts()`"
+                ) from None
 
     def mart(self, name: str, *, limit: int | None = None) -> pa.Table:
         """The rows of one mart that the viewer may see, all or the first `limit`."""

@@ -8,7 +8,7 @@ import threading
 import pytest
 from sqlalchemy import Engine, delete, update
 
-from learnlake.errors import AccessError
+from learnlake.errors import AccessError, InputError
 from learnlake.settings import Settings
 from people.db import writing
 from people.tables import enrolment, role_assignment
@@ -206,3 +206,11 @@ def test_parameters_are_values_and_no_file_can_be_read(standing: Settings) -> No
         assert found.num_rows == 0
         with pytest.raises(Exception, match="disabled by configuration"):
             door.sql("select * from read_csv('/etc/passwd')")
+
+
+def test_an_unknown_table_is_told_without_what_lies_behind_the_views(standing: Settings) -> None:
+    with door_of(standing, "ana analyst") as door:
+        with pytest.raises(InputError) as caught:
+            door.sql("select * from dim_persn")
+        assert "dim_persn does not exist" in str(caught.value)
+        assert "Did you mean" not in str(caught.value)
