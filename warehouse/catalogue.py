@@ -13,6 +13,7 @@ import polars as pl
 
 from learnlake.errors import InputError, RosterError
 from learnlake.home import Home
+from people.db import check_tenant
 from warehouse import generations
 from warehouse.catalogue_rules import TABLES, Table, read_folder
 
@@ -46,8 +47,9 @@ def current(home: Home) -> Path | None:
 def import_folder(home: Home, tenant: str, folder: Path) -> CatalogueReport:
     """Make the CSV files of `folder` the catalogue of `tenant`; other tenants keep theirs.
 
-    Raises InputError when `folder` is not a folder, RosterError naming every bad row when anything in it is wrong.
+    Raises InputError when `folder` is not a folder or `tenant` cannot be one, RosterError naming every bad row when anything in it is wrong.
     """
+    check_tenant(tenant)
     if not folder.is_dir():
         raise InputError(
             "The catalogue is not a folder.",

@@ -62,6 +62,8 @@ class Instance:
 
 
 _instances: weakref.WeakValueDictionary[tuple[Path, str], Instance] = weakref.WeakValueDictionary()
+_kept: dict[str, Instance] = {}
+"""The instance last asked for, by tenant, so that short-lived doors (one per request) needn't open the file anew."""
 _lock = threading.Lock()
 
 
@@ -72,10 +74,12 @@ def newest(settings: Settings, tenant: str) -> Instance:
         found = _instances.get((held.folder, tenant))
         if found is not None:
             held.close()
-            return found
-        made = Instance(settings, held, tenant)
-        _instances[held.folder, tenant] = made
-        return made
+        else:
+            found = _instances[held.folder, tenant] = Instance(settings, held, tenant)
+        for other in [t for t, kept in _kept.items() if kept.build.build_id != found.build.build_id]:
+            del _kept[other]  # a build that has been succeeded is held only by doors that still read it
+        _kept[tenant] = found
+        return found
 
 
 def newest_id(home: Home) -> str | None:

@@ -125,5 +125,7 @@ def test_an_unknown_file_and_an_empty_folder_are_refused(settings: Settings, tmp
     (tmp_path / "empty").mkdir()
     with pytest.raises(RosterError, match="holds no row"):
         catalogue.import_folder(settings.home, "school", tmp_path / "empty")
+    with pytest.raises(InputError, match="not a tenant's name"):
+        catalogue.import_folder(settings.home, "../other", folder)
     with pytest.raises(InputError, match="not a folder"):
         catalogue.import_folder(settings.home, "school", tmp_path / "nowhere")

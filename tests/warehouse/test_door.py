@@ -214,3 +214,17 @@ def test_an_unknown_table_is_told_without_what_lies_behind_the_views(standing: S
             door.sql("select * from dim_persn")
         assert "dim_persn does not exist" in str(caught.value)
         assert "Did you mean" not in str(caught.value)
+
+
+def test_a_build_that_nobody_reads_any_more_is_let_go(settings: Settings, engine: Engine) -> None:
+    with door_of(settings, "ada student") as door:
+        door.mart("dim_person")
+    oldest = settings.home.current_snapshot.read_text()
+    for number in range(1, 6):
+        school.publish(settings.home, number=number)
+    with door_of(settings, "ada student") as door:
+        assert door.mart("dim_person")["number"].to_pylist() == [5]
+    school.publish(settings.home, number=6)
+    held = {p.name for p in settings.home.snapshots.iterdir()}
+    assert oldest not in held
+    assert len(held) == 3
