@@ -20,9 +20,7 @@ import httpx
 import msgspec
 
 from learnlake.errors import AccessError, DeliveryError
-
-STORED_HEADER = "X-Learnlake-Stored"
-"""Our LRS says here how many statements of a batch were new; another LRS does not, and all count as stored."""
+from learnlake.xapi import STORED_HEADER
 
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _SPLIT_STATUSES = frozenset({400, 409, 413})
@@ -167,6 +165,7 @@ class Sender:
             return report
         response = self._post(batch)
         if response.is_success:
+            # Another LRS does not say how many were new: there, all of them count as stored.
             stored = int(response.headers.get(STORED_HEADER, len(batch)))
             return SendReport(sent=len(batch), stored=stored, duplicates=len(batch) - stored)
         if response.status_code in (401, 403):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from learnlake.sender import STORED_HEADER
+from learnlake.xapi import STORED_HEADER
 from lrs.answers import ApiError
 from lrs.attachments import folder_of, found, multipart
 from lrs.protocol import CONSISTENT_THROUGH, Call

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -130,7 +129,7 @@ def _write(
 ) -> int:
     """Give sequence numbers and times, write the rows; the last `stored` given. All ids must be new."""
     ((seq, last_stored),) = connection.rows("select last_seq, last_stored from sequence")
-    stored = max(time.time_ns() // 1000, last_stored, above)
+    stored = max(connection.clock(), last_stored, above)
     rows, links, placed = [], [], []
     for batch, statements in fresh:
         for statement in statements:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,12 @@ class Connection(Protocol):
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """A transaction that excludes all other writers, durable once left without an error."""
+
+    def clock(self) -> int:
+        """Now in microseconds since 1970, by the one clock that gives statements their times."""
+
+    def consistent_through(self) -> int:
+        """Microseconds up to which every statement, present and future, can be seen."""
 
     def close(self) -> None: ...
 
@@ -100,6 +107,12 @@ class SqliteConnection:
             if self._raw.in_transaction:
                 self._raw.execute("rollback")
             raise
+
+    def clock(self) -> int:
+        return time.time_ns() // 1000
+
+    def consistent_through(self) -> int:
+        return int(self.rows("select last_stored from sequence")[0][0])
 
     def close(self) -> None:
         self._raw.close()

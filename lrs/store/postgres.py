@@ -20,11 +20,13 @@ except ImportError as error:
     ) from error
 
 _MIGRATION_LOCK = 7_261_110_001
+_WRITING_LOCK = 7_261_110_002
+_CLOCK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
 _cursor_numbers = itertools.count()
 
 
 class PostgresConnection:
-    """Autocommit outside `writing`. A writer holds the lock on the row of `sequence` until its commit is visible."""
+    """Autocommit outside `writing`. A writer holds an advisory lock until its commit is visible, so commits are in one order."""
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self._raw = psycopg.connect(url, autocommit=True)
@@ -50,7 +52,7 @@ class PostgresConnection:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         with self._raw.transaction():
-            self._raw.execute("select last_seq from sequence for update")
+            self._raw.execute("select pg_advisory_xact_lock(%s)", (_WRITING_LOCK,))
             yield
 
     @contextlib.contextmanager
@@ -59,6 +61,17 @@ class PostgresConnection:
         with self._raw.transaction():
             self._raw.execute("select pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
             yield
+
+    def clock(self) -> int:
+        return int(self.rows(f"select {_CLOCK}")[0][0])
+
+    def consistent_through(self) -> int:
+        """While no process is writing, now; otherwise the newest time that can be seen."""
+        ((is_idle, now, last_stored),) = self.rows(
+            f"select pg_try_advisory_xact_lock_shared(?), {_CLOCK}, last_stored from sequence",
+            (_WRITING_LOCK,),
+        )
+        return int(now if is_idle else last_stored)
 
     def close(self) -> None:
         self._raw.close()

@@ -18,7 +18,6 @@ from lrs.statement.identity import terms
 from lrs.statement.prepare import KeyMaker
 from lrs.store.append import Batch, Conflict, Stored
 from lrs.store.database import Connection, Database, open_database
-from lrs.store.read import last_position
 from lrs.store.writer import Progress, Writer
 
 T = TypeVar("T")
@@ -69,7 +68,7 @@ class Store:
         if not self.database.is_shared and not self.progress.waiting:
             self.progress.promised = max(self.progress.promised, time.time_ns() // 1000)
             return self.progress.promised
-        return (await self.read(last_position))[1]
+        return await self.read(lambda connection: connection.consistent_through())
 
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""

@@ -1,24 +1,47 @@
-"""Fixtures of the LRS's tests: one served LRS for tests that do not disturb it, and a fresh one for those that do."""
+"""Fixtures of the LRS's tests: a served LRS on each back end, shared by tests that do not disturb it or one's own."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from learnlake.settings import Settings, get_settings
+from tests.lrs.postgres_server import create_database, postgres_server, programs
 from tests.lrs.served import Lrs, serving
+
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
-def shared_lrs(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Lrs]:
-    """One LRS for the whole session; tests use ids, actors and activities of their own."""
+def postgres(free_port: Callable[[], int]) -> Iterator[str]:
+    """Address of a PostgreSQL server; tests on it run wherever the server's programs are found."""
+    if programs() is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not here")
+    with postgres_server(free_port()) as server:
+        yield server
+
+
+def _use(backend: str, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Point the settings at the back end; on PostgreSQL at a new database."""
+    if backend == "postgresql":
+        server = request.getfixturevalue("postgres")
+        patch.setenv("LEARNLAKE_DATABASE_URL", create_database(server, f"t{uuid.uuid4().hex}"))
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def shared_lrs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[Lrs]:
+    """One LRS per back end for the whole session; tests use ids, actors and activities of their own."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("lrs")
         patch.setenv("LEARNLAKE_HOME", str(folder / "home"))
         patch.setenv("LEARNLAKE_CONFIG", str(folder / "none.toml"))
-        get_settings.cache_clear()
+        _use(request.param, patch, request)
         settings = get_settings()
         settings.home.create()
         with serving(settings, free_port()) as lrs:
@@ -33,8 +56,14 @@ def client(shared_lrs: Lrs) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def lrs(settings: Settings, free_port: Callable[[], int]) -> Iterator[Lrs]:
-    """An LRS of this test's own."""
-    with serving(settings, free_port()) as lrs:
+@pytest.fixture(params=BACKENDS)
+def lrs(
+    request: pytest.FixtureRequest,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: Callable[[], int],
+) -> Iterator[Lrs]:
+    """An LRS of this test's own, on each back end."""
+    _use(request.param, monkeypatch, request)
+    with serving(get_settings(), free_port()) as lrs:
         yield lrs
