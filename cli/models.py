@@ -20,6 +20,9 @@ from learnlake.settings import Settings, get_settings
 if TYPE_CHECKING:
     import polars as pl
 
+    from models.risk.evaluate import Evaluation
+
+
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 evaluate_app = typer.Typer(
     help="Held-out students and later sessions, beside the baselines.", no_args_is_help=True
@@ -187,7 +190,7 @@ def evaluate_risk(
             weeks, outcomes, sessions = map(read, ("msr_student_week", "fct_outcome", "dim_academic_session"))
     found = risk.evaluate(weeks, outcomes, sessions, test_from=test_from.date() if test_from else None)
     table = found.by_week
-    if found.test_start == baselines.OULAD_TEST_START:
+    if _is_oulad_protocol(found):
         table = table.join(baselines.OULAD_WITHOUT_DEMOGRAPHICS, on="week", how="left", maintain_order="left")
     _print(
         table,
@@ -197,6 +200,17 @@ def evaluate_risk(
     for name in ("auc", "baseline_auc"):
         if name in table.columns:
             console.print(f"mean {name} {table[name].to_numpy().mean():.4f}")
+
+
+def _is_oulad_protocol(found: Evaluation) -> bool:
+    """Whether the baselines measured on OULAD's whole 2013B, 2013J and 2014B may stand beside these figures."""
+    from models import baselines
+
+    return (
+        found.test_start == baselines.OULAD_TEST_START
+        and found.train_starts == baselines.OULAD_TRAIN_STARTS
+        and found.by_week["count"].max() == baselines.OULAD_TEST_STUDENTS
+    )
 
 
 def _origin(data: Path | None, origin: Origin | None) -> Origin:

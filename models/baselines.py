@@ -15,6 +15,9 @@ ASSISTMENTS_2009_AUC = {"BKT": 0.7216, "BKT + forgetting": 0.7269}
 """Five folds by student, pyBKT 1.4.3."""
 
 OULAD_TEST_START = dt.date(2014, 2, 1)
+OULAD_TRAIN_STARTS = [dt.date(2013, 2, 1), dt.date(2013, 10, 1)]
+OULAD_TEST_STUDENTS = 6_954
+"""Students of 2014B at the end of week 0: how an evaluation knows that it looks at the whole of that data set."""
 OULAD_WITHOUT_DEMOGRAPHICS = pl.DataFrame(
     {
         "week": [0, 2, 4, 8, 12, 16, 20],

@@ -46,10 +46,11 @@ def calibration_slope(truth: Floats, predicted: Floats) -> float:
 
 
 def precision_at_share(truth: Floats, predicted: Floats, *, share: float = 0.20) -> float:
-    """Share of true outcomes among the `share` of rows with the highest prediction; ties keep the frame's order."""
+    """Share of true outcomes among the `share` of rows with the highest prediction; rows tied at its edge count in part."""
     count = max(1, int(share * len(truth)))
-    top = np.argsort(-predicted, kind="stable")[:count]
-    return float(truth[top].mean())
+    edge = np.partition(predicted, -count)[-count]
+    above, tied = predicted > edge, predicted == edge
+    return float((truth[above].sum() + (count - above.sum()) * truth[tied].mean()) / count)
 
 
 def auc(truth: Floats, predicted: Floats) -> float:

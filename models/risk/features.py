@@ -14,6 +14,8 @@ from models.frames import as_frame
 from models.risk.columns import COUNTS, KEYS, STATIC, WEEK_COLUMNS
 
 RECENT_WEEKS = 4
+DECIMALS = 6
+"""Sums are rounded, so that equal ones tie in the ranks in whatever order a database added them up."""
 _WHO = ["tenant", "section_key", "person_key"]
 _CLASS = ["tenant", "section_key", "week_index"]
 
@@ -81,11 +83,11 @@ def features(msr_student_week: Any) -> pl.DataFrame:
     """One row per row of `msr_student_week`: its keys, week_index, week_end_date, is_complete, then FEATURES (Float32)."""
     weeks = as_frame(msr_student_week, WEEK_COLUMNS, name="msr_student_week").select(WEEK_COLUMNS)
     rows = weeks.sort(*_WHO, "week_index").with_columns(
-        pl.col(COUNTS).cast(pl.Float64).fill_null(0.0), pl.col(STATIC).cast(pl.Float64)
+        pl.col(COUNTS).cast(pl.Float64).round(DECIMALS).fill_null(0.0), pl.col(STATIC).cast(pl.Float64)
     )
     made = _with_history(rows).with_columns(**_own()).with_columns(**_beside_the_class())
     made = made.with_columns(pl.when(_is_recorded()).then(pl.col(NEED_VIEWS)).name.keep())
-    return made.select(*_MADE_HERE, pl.col(FEATURES).cast(pl.Float32))
+    return made.select(*_MADE_HERE, pl.col(FEATURES).cast(pl.Float64).round(DECIMALS).cast(pl.Float32))
 
 
 def _with_history(rows: pl.DataFrame) -> pl.DataFrame:

@@ -37,9 +37,11 @@ def read_oulad(folder: Path) -> RiskFrames:
     enrolments = _enrolments(place, sections)
     weeks = _week_grid(enrolments, sections)
     due = _assessments(place, sections)
-    for part in (_activity(place, due, enrolments), _due(due), _results(place, due)):
+    activity = _activity(place, due, enrolments)
+    for part in (activity.drop("last_active_day"), _due(due), _results(place, due)):
         on = [c for c in (*_STUDENT, "week_index") if c in part.columns]
         weeks = weeks.join(part, on=on, how="left")
+    weeks = _with_last_active(weeks, activity)
     return RiskFrames(weeks=_as_mart(weeks), outcomes=_outcomes(enrolments), sessions=_sessions(sections))
 
 
@@ -88,6 +90,16 @@ def _week_grid(enrolments: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame
         "week_index"
     )
     return enrolments.join(weeks, on=_SECTION).filter(pl.col("begin_day") <= 7 * pl.col("week_index") - 1)
+
+
+def _with_last_active(weeks: pl.DataFrame, activity: pl.DataFrame) -> pl.DataFrame:
+    """The latest active day up to the week's end, also of weeks before the enrolment's first row."""
+    latest = activity.sort("week_index").select(
+        *_STUDENT, "week_index", pl.col("last_active_day").cum_max().over(_STUDENT, order_by="week_index")
+    )
+    return weeks.sort("week_index").join_asof(
+        latest, on="week_index", by=_STUDENT, strategy="backward", check_sortedness=False
+    )
 
 
 def _week_of(day: str) -> pl.Expr:
@@ -205,7 +217,6 @@ def _as_mart(weeks: pl.DataFrame) -> pl.DataFrame:
     absent = [name for name in COUNTS if name not in weeks.columns]
     filled = weeks.with_columns(
         *(pl.lit(0, dtype=pl.Int64).alias(name) for name in absent),
-        last_active_day=pl.col("last_active_day").forward_fill().over(_STUDENT, order_by="week_index"),
     ).with_columns(pl.col(COUNTS).fill_null(0))
     return filled.with_columns(
         *_keys(),
