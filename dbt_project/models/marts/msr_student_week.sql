@@ -188,8 +188,8 @@ registration as (
 select
     week.tenant,
     week.person_key,
-    week.section_key,
     week.school_key,
+    week.section_key,
     week.course_key,
     week.session_key,
     cast(week.week_index as integer) as week_index,
