@@ -114,6 +114,16 @@ def results(visit: Visit, person_key: str, section_key: str | None = None) -> pl
     return visit.rows(_RESULTS, {"person": person_key, "section": section_key})
 
 
+def with_timeliness(found: pl.DataFrame) -> pl.DataFrame:
+    """`found` as from `results`, with `score_pct` and the words `timeliness`: on time, or how late."""
+    days = pl.col("days_late")
+    late = pl.concat_str(days, pl.when(days == 1).then(pl.lit(" day late")).otherwise(pl.lit(" days late")))
+    return found.with_columns(
+        (100 * pl.col("score_scaled")).round(0).alias("score_pct"),
+        pl.when(days > 0).then(late).when(days <= 0).then(pl.lit("on time")).alias("timeliness"),
+    )
+
+
 def show_next(found: pl.DataFrame, *, limit: int = 3) -> None:
     """The next activities as cards, each with its reason."""
     import html
@@ -183,9 +193,7 @@ def show_attendance(frame: pl.DataFrame) -> None:
     charts.figure(
         f"{missed} of {lessons} lessons missed without excuse",
         "Lessons by week of the term",
-        charts.stacked_weeks(
-            counted, y="lessons", series="what", colours=tones, y_title="Lessons", height=220
-        ),
+        charts.stacked_weeks(counted, y="lessons", series="what", colours=tones, y_title="Lessons"),
         text=f"Stacked bars of lessons by week: {missed} of {lessons} missed without excuse.",
         how=notes.definitions(
             Days="msr_student_week.meeting_count",

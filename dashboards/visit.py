@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from sqlalchemy import Engine
@@ -19,6 +19,14 @@ from warehouse import snapshot
 from warehouse.door import Door
 from warehouse.snapshot import Build
 
+Generated = Literal["all", "some", "none"]
+_GENERATED = """
+select count(*) as of_all, count_if(is_generated) as made
+from dim_person
+where $section is null or person_key in (
+    select person_key from brg_enrolment where section_key = $section and role = 'student'
+)
+"""
 COOKIE = "learnlake_session"
 """The cookie that holds a session's token: HttpOnly, SameSite=Lax."""
 
@@ -78,11 +86,21 @@ class Visit:
         """Record that the viewer opened this person's record on `page`; once per session."""
         self.door.audit_view([person_key], page)
 
-    def has_generated(self) -> bool:
-        """Whether generated people are among those that this viewer sees."""
+    def generated(self, section_key: str | None = None) -> Generated:
+        """Whether all, some or none of the people that this viewer sees (in one section) are generated.
+
+        Roles that see no people are told by the organisations' titles.
+        """
         if "dim_person" not in self.door.marts():
-            return False
-        return bool(self.rows("select count(*) > 0 as found from dim_person where is_generated")["found"][0])
+            found = self.rows(
+                "select count(*) as of_all, count_if(title ilike '%generated%') as made from dim_organisation"
+            )
+        else:
+            found = self.rows(_GENERATED, {"section": section_key})
+        of_all, made = found.row(0)
+        if not made:
+            return "none"
+        return "all" if made == of_all else "some"
 
 
 def _frame(table: Any) -> pl.DataFrame:

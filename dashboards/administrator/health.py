@@ -10,9 +10,11 @@ import polars as pl
 import streamlit as st
 
 from dashboards import design
-from dashboards.components import charts, page, states, tables
+from dashboards.components import charts, notes, page, states, tables
 from dashboards.visit import Visit
 
+MIN_BARS = 3
+"""Fewer days than this make no picture."""
 STALE_DAYS = 2
 """A source that was silent for longer is named: one school day and its night may pass."""
 
@@ -142,36 +144,63 @@ def _checks(checks: pl.DataFrame) -> None:
     if checks.is_empty():
         states.empty("No checks have run", "They run with every pipeline run: `learnlake run`.")
         return
-    shown = checks.with_columns(
-        pl.when("is_passed").then(pl.lit("passes")).otherwise(pl.lit("fails")).alias("state"),
-        pl.col("severity").replace({"block": "blocks", "flag": "flags"}),
-    )
-    tables.table(
-        shown,
-        {
-            "state": "State",
-            "contract": "Contract",
-            "check_name": "Check",
-            "severity": "Severity",
-            "failing_count": "Failing rows",
-            "message": "What to do",
-        },
-        file_name="checks",
-        config={"What to do": st.column_config.TextColumn(width="large")},
-        alt="Contract checks, failing ones first",
-    )
+    shown = checks.with_columns(pl.col("severity").replace({"block": "blocks", "flag": "flags"}))
+    bad, good = shown.filter(~pl.col("is_passed")), shown.filter("is_passed")
+    columns = {"contract": "Contract", "check_name": "Check", "severity": "Severity"}
+    if bad.height:
+        tables.table(
+            bad,
+            {**columns, "failing_count": "Failing rows", "message": "What to do"},
+            file_name="failing-checks",
+            config={"What to do": st.column_config.TextColumn(width="large")},
+            alt="Contract checks that fail",
+        )
+    if good.height:
+        with st.expander(f"{page.count(good.height, 'check', 'checks')} passing"):
+            tables.table(good, columns, file_name="passing-checks", alt="Contract checks that pass")
 
 
 def _reconciliation(days: pl.DataFrame) -> None:
     if days.is_empty():
         return
     unequal = days.filter(~pl.col("is_equal")).height
+    finding = (
+        f"{page.count(unequal, 'day', 'days')} of {days.height} disagree between lake and marts"
+        if unequal
+        else f"Lake and marts agree on every day: {page.count(days.height, 'day', 'days')} compared"
+    )
+    measure = "Statements in the lake by the day they were stored, the newest sixty; colour says whether the marts hold as many"
+    if days.height < MIN_BARS:
+        charts.title(finding, "Statements stored by day, in the lake and in the marts")
+    else:
+        charts.figure(
+            finding,
+            measure,
+            _days_chart(days.tail(60)),
+            text=f"Bar chart of statements by day. {finding}.",
+            how=notes.definitions(Days="qc_reconciliation", Agree="qc_reconciliation.is_equal"),
+        )
+    with st.expander("All days"):
+        tables.table(
+            days.sort("stored_date", descending=True),
+            {
+                "stored_date": "Day",
+                "lake_count": "In the lake",
+                "mart_count": "In the marts",
+                "is_equal": "Agree",
+            },
+            file_name="reconciliation",
+            alt="Reconciliation by day, newest first",
+        )
+
+
+def _days_chart(days: pl.DataFrame) -> alt.Chart:
     colours = design.palette()
-    drawn = days.tail(60).with_columns(
+    drawn = days.with_columns(
         pl.when("is_equal").then(pl.lit("agrees")).otherwise(pl.lit("disagrees")).alias("state"),
         pl.col("stored_date").dt.strftime("%d %b %Y").alias("day"),
     )
-    chart = (
+    return (
         alt.Chart(drawn)
         .mark_bar()
         .encode(
@@ -196,28 +225,8 @@ def _reconciliation(days: pl.DataFrame) -> None:
                 alt.Tooltip("state:N", title="Lake and marts"),
             ],
         )
-        .properties(height=200)
+        .properties(height=220)
     )
-    charts.figure(
-        f"All {days.height} days agree between lake and marts"
-        if not unequal
-        else f"{unequal} of {days.height} days disagree",
-        "Statements in the lake by the day they were stored, the newest sixty days; colour says whether the marts hold as many",
-        chart,
-        text="Bar chart of statements by day and whether lake and marts agree.",
-    )
-    with st.expander("All days"):
-        tables.table(
-            days.sort("stored_date", descending=True),
-            {
-                "stored_date": "Day",
-                "lake_count": "In the lake",
-                "mart_count": "In the marts",
-                "is_equal": "Agree",
-            },
-            file_name="reconciliation",
-            alt="Reconciliation by day, newest first",
-        )
 
 
 def _unmapped(unmapped: pl.DataFrame) -> None:

@@ -86,7 +86,7 @@ def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Seq
                 axis=alt.Axis(
                     orient="top",
                     labelAngle=-55,
-                    labelLimit=130,
+                    labelLimit=160,
                     labelOverlap=False,
                     ticks=False,
                     domain=False,
@@ -96,7 +96,9 @@ def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Seq
                 "student:N",
                 sort=list(students),
                 title=None,
-                axis=alt.Axis(labelLimit=120, labelOverlap=False, ticks=False, domain=False),
+                axis=alt.Axis(
+                    labelLimit=120, labelOverlap=False, labelFlush=False, ticks=False, domain=False
+                ),
             ),
             color=alt.Color("band:N", scale=_band_scale(), legend=None),
             tooltip=[
@@ -150,7 +152,7 @@ def weekly_line(
 
 
 def stacked_weeks(
-    frame: pl.DataFrame, *, y: str, series: str, colours: dict[str, str], y_title: str, height: int = 220
+    frame: pl.DataFrame, *, y: str, series: str, colours: dict[str, str], y_title: str, height: int = 250
 ) -> alt.Chart:
     """Counts by week, stacked by `series` in the order and colours of `colours`."""
     order = {name: number for number, name in enumerate(colours)}
@@ -160,7 +162,9 @@ def stacked_weeks(
         .mark_bar()
         .encode(
             x=alt.X("week_index:O", title="Week of the term", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y(f"{y}:Q", title=y_title, axis=alt.Axis(tickCount=4, grid=True, gridOpacity=0.5)),
+            y=alt.Y(
+                f"{y}:Q", title=y_title, axis=alt.Axis(tickCount=4, tickMinStep=1, grid=True, gridOpacity=0.5)
+            ),
             color=alt.Color(
                 f"{series}:N",
                 scale=alt.Scale(domain=list(colours), range=list(colours.values())),

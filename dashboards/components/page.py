@@ -20,21 +20,24 @@ REFRESH_SECONDS = 4
 _log = logging.getLogger(__name__)
 
 
-def header(visit: Visit, title: str, lead: str, *, as_of: dt.date | None = None) -> None:
+GENERATED = {
+    "all": '&nbsp;<span class="ll-chip ll-watch">Generated data</span> No real person did any of this.',
+    "some": '&nbsp;<span class="ll-chip ll-watch">Partly generated data</span> The sample school\'s people are not real.',
+    "none": "",
+}
+
+
+def header(
+    visit: Visit, title: str, lead: str, *, as_of: dt.date | None = None, section_key: str | None = None
+) -> None:
     """Title, then one sentence with what the page asks of its reader, then the day that the page shows.
 
-    `as_of` is the day of a finished term; otherwise the build's.
+    `as_of` is the day of a finished term; otherwise the build's. `section_key` is the class that the page is about.
     """
     st.title(title, anchor=False)
     st.html(f'<p class="ll-lead">{html.escape(lead)}</p>')
     label = f"As of {long_day(as_of or visit.build.as_of)}"
-    if visit.has_generated():
-        st.html(
-            f'<p class="ll-small">{label} &nbsp;<span class="ll-chip ll-watch">Generated data</span> '
-            "No real person did any of this.</p>"
-        )
-    else:
-        st.html(f'<p class="ll-small">{label}</p>')
+    st.html(f'<p class="ll-small">{label} {GENERATED[visit.generated(section_key)]}</p>')
 
 
 def footer(visit: Visit) -> None:

@@ -60,10 +60,10 @@ def _plain_words(weeks: pl.DataFrame, skills: pl.DataFrame, results: pl.DataFram
     excused, late = int(weeks["excused_count"].sum()), int(weeks["late_count"].sum())
     if lessons:
         there = lessons - missed - excused
-        extra = f", {late} times late" if late else ""
+        extra = f", {page.count(late, 'time', 'times')} late" if late else ""
         sentences.append(f"<b>At school:</b> at {there} of {lessons} lessons this term{extra}.")
         if missed:
-            sentences.append(f"<b>Missed without excuse:</b> {missed} lessons.")
+            sentences.append(f"<b>Missed without excuse:</b> {page.count(missed, 'lesson', 'lessons')}.")
     if skills.height:
         sentences.append(
             f"<b>Learnt:</b> {int(skills['is_mastered'].sum())} of {skills.height} skills practised so far."
@@ -105,15 +105,10 @@ def _work(weeks: pl.DataFrame) -> None:
         return
     last = complete.row(-1, named=True)
     charts.figure(
-        f"{(last['minutes_active'] or 0) / 60:.1f} hours of work in the learning systems in week {last['week_index']}",
-        "Hours by week of the term; work on paper is not counted",
-        charts.weekly_line(
-            complete.with_columns((pl.col("minutes_active") / 60).alias("hours")),
-            y="hours",
-            y_title="Hours",
-            y_format=".1f",
-        ),
-        text="Line chart of hours of work by week.",
+        f"{last['minutes_active'] or 0:,.0f} minutes of work in the learning systems in week {last['week_index']}",
+        "Minutes by week of the term; work on paper is not counted",
+        charts.weekly_line(complete, y="minutes_active", y_title="Minutes"),
+        text="Line chart of minutes of work by week.",
         how=notes.definitions(Minutes="msr_student_week.minutes_active"),
     )
 
@@ -124,13 +119,13 @@ def _results(visit: Visit, child: str) -> None:
         return
     page.section("Last results", "Newest first.")
     tables.table(
-        found.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),
+        learner.with_timeliness(found),
         {
             "submitted_date": "Handed in",
             "title": "What",
             "course_title": "Course",
             "score_pct": "Score (%)",
-            "days_late": "Days late",
+            "timeliness": "In time?",
         },
         file_name="results",
         alt="Results of this child, newest first",

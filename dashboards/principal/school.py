@@ -10,7 +10,7 @@ from dashboards.principal import measures
 from dashboards.principal.measures import MEASURES, Measure
 from dashboards.visit import Visit
 
-BARS = 20
+BARS = 12
 """Classes drawn in a picture; the table holds all."""
 
 
@@ -91,8 +91,10 @@ def _bars(visit: Visit, groups: pl.DataFrame, measure: Measure, level: str, plur
     if shown.is_empty():
         charts.title(f"No {plural} to compare by this measure", measure.explanation)
         return
+    if level == "grade":
+        shown = shown.with_columns(pl.concat_str(pl.lit("Grade "), "title").alias("title"))
     first = shown.row(0, named=True)
-    name = f"Grade {first['title']}" if level == "grade" else first["title"]
+    name = first["title"]
     extreme = "most" if measure.high_is_need else "least"
     finding = f"{name} has the {extreme}: {first[measure.name]:.0%}"
     if shown.height > 1:

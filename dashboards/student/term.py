@@ -29,13 +29,13 @@ def render(visit: Visit) -> None:
         )
         return
     tables.table(
-        results.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),
+        learner.with_timeliness(results),
         {
             "submitted_date": "Handed in",
             "title": "What",
             "course_title": "Course",
             "score_pct": "Score (%)",
-            "days_late": "Days late",
+            "timeliness": "In time?",
         },
         file_name="my-results",
         alt="What I handed in, newest first",

@@ -57,7 +57,13 @@ def render(visit: Visit) -> None:
         return
     students = visit.named(_STUDENTS, {"section": chosen.section_key})
     with heading:
-        page.header(visit, "Engagement", _lead(visit, chosen, students), as_of=chosen.as_of_date)
+        page.header(
+            visit,
+            "Engagement",
+            _lead(visit, chosen, students),
+            as_of=chosen.as_of_date,
+            section_key=chosen.section_key,
+        )
     if students.is_empty():
         states.empty("No complete week yet", "Figures appear when the class has completed a week.")
         return
@@ -143,7 +149,7 @@ def _students(students: pl.DataFrame) -> None:
             "last_active_date": "Last active",
             "minutes": "Minutes",
             "attempts": "Answers",
-            "score_pct": "Mean score (%)",
+            "score_pct": "Score (%)",
             "submitted": "Handed in",
             "submitted_late": "of those late",
             "due": "Due so far",

@@ -43,7 +43,7 @@ def render(visit: Visit) -> None:
         return
     by_skill = _by_skill(mastery)
     with heading:
-        page.header(visit, "Skills", _lead(by_skill), as_of=chosen.as_of_date)
+        page.header(visit, "Skills", _lead(by_skill), as_of=chosen.as_of_date, section_key=chosen.section_key)
     _weakest(by_skill)
     _heatmap(visit, chosen, mastery, by_skill)
 
@@ -76,9 +76,11 @@ def _weakest(by_skill: pl.DataFrame) -> None:
     lacking = by_skill.filter(pl.col("lacking_count") > 0).head(6)
     if lacking.is_empty():
         return
+    few = by_skill.filter(pl.col("mastered_share") < 0.5).height
     charts.figure(
-        f"{by_skill.filter(pl.col('mastered_share') < 0.5).height} of {by_skill.height} skills are mastered by fewer "
-        "than half of the students who practised them",
+        f"{few} of {by_skill.height} skills are mastered by fewer than half of the students who practised them"
+        if few
+        else "Every skill is mastered by at least half of the students who practised it",
         "Students who practised the skill and have not mastered it; the six skills with the most of them",
         charts.ranked_bars(
             lacking, x="lacking_count", y="skill", x_title="Students", x_format=",.0f", first_needs_help=True

@@ -58,7 +58,13 @@ def render(visit: Visit) -> None:
         return
     ranked = visit.named(_RANKED, {"section": chosen.section_key})
     with heading:
-        page.header(visit, "Who needs you", _lead(chosen, ranked), as_of=chosen.as_of_date)
+        page.header(
+            visit,
+            "Who needs you",
+            _lead(chosen, ranked),
+            as_of=chosen.as_of_date,
+            section_key=chosen.section_key,
+        )
     if ranked.is_empty():
         states.empty(
             "No risk estimates for this class yet",
@@ -200,7 +206,7 @@ def _whole_list(ranked: pl.DataFrame) -> None:
     shown = ranked.with_columns(
         pl.when(pl.col("is_at_risk")).then(pl.lit("On the list")).otherwise(pl.lit("")).alias("listed"),
         (100 * pl.col("risk")).alias("risk_pct"),
-        (100 * pl.col("risk_change")).alias("change_pct"),
+        (100 * pl.col("risk_change")).round(0).cast(pl.Int64).alias("change_pct"),
         pl.concat_str(["reason_1", "reason_2", "reason_3"], separator="; ", ignore_nulls=True).alias(
             "reasons"
         ),
@@ -222,7 +228,7 @@ def _whole_list(ranked: pl.DataFrame) -> None:
                 min_value=0, max_value=100, format="%.0f", width="small"
             ),
             "Change": st.column_config.NumberColumn(
-                format="%+.0f", width="small", help="In percentage points since the week before"
+                format="%+d", width="small", help="In percentage points since the week before"
             ),
             "Place": st.column_config.NumberColumn(width=60),
             "Why": st.column_config.TextColumn(width="large"),

@@ -65,7 +65,13 @@ def render(visit: Visit) -> None:
     visit.audit_view(person_key, "teacher-student")
     risk = visit.rows(_RISK, {"section": chosen.section_key, "person": person_key})
     with heading:
-        page.header(visit, names[person_key], _lead(risk, chosen), as_of=chosen.as_of_date)
+        page.header(
+            visit,
+            names[person_key],
+            _lead(risk, chosen),
+            as_of=chosen.as_of_date,
+            section_key=chosen.section_key,
+        )
     _why(risk)
     _activity(visit, chosen, person_key)
     page.section("Skills")
@@ -146,12 +152,12 @@ def _record(visit: Visit, chosen: Class, person_key: str) -> None:
     if handed_in.height:
         page.section("Handed in")
         tables.table(
-            handed_in.with_columns((100 * pl.col("score_scaled")).round(0).alias("score_pct")),
+            learner.with_timeliness(handed_in),
             {
                 "title": "What",
                 "submitted_date": "Handed in",
                 "score_pct": "Score (%)",
-                "days_late": "Days late",
+                "timeliness": "In time?",
             },
             file_name="handed-in",
             alt="Assessments this student handed in, newest first",

@@ -44,7 +44,7 @@ def render(visit: Visit, chosen: Class, heading: DeltaGenerator) -> None:
     days = visit.rows(_DAYS, params)
     learners = visit.named(_LEARNERS, params)
     with heading:
-        page.header(visit, chosen.title, _lead(learners))
+        page.header(visit, chosen.title, _lead(learners), section_key=chosen.section_key)
     if days.is_empty():
         states.empty("Nothing has happened in this class yet", "Its learners' statements appear here.")
         return
