@@ -56,6 +56,9 @@ def create_app(settings: Settings) -> Starlette:
             routes.append(Route(f"{base}/{path}", resource(name, base, handlers), methods=_ANY_METHOD))
         about_endpoint = resource("about", base, {"GET": about.get}, is_open=True)
         routes.append(Route(f"{base}/about", about_endpoint, methods=_ANY_METHOD))
+        routes.append(
+            Route(f"{base}/{{rest:path}}", resource("none", base, {}, is_open=True), methods=_ANY_METHOD)
+        )
     return Starlette(routes=routes, lifespan=lifespan, middleware=[_cors()])
 
 

@@ -161,6 +161,8 @@ async def _unfold(request: Request, service: Service, base_version: Version) -> 
 
 
 def _method(request: Request, handlers: Mapping[str, Handler]) -> str:
+    if not handlers:
+        raise ApiError(404, "there is no such resource", SECTION_ERRORS)
     method = "GET" if request.method == "HEAD" else request.method
     if method not in handlers:
         allowed = ", ".join([*handlers, "HEAD"] if "GET" in handlers else handlers)

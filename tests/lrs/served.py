@@ -23,8 +23,9 @@ KEY, SECRET = "lms", "a-secret-for-tests"
 class Lrs:
     """A served LRS. `client` sends version 1.0.3 unless told otherwise."""
 
-    def __init__(self, settings: Settings, port: int) -> None:
+    def __init__(self, settings: Settings, port: int, *, workers: int = 1) -> None:
         self.settings = settings
+        self.workers = workers
         self.port = port
         self.root = f"http://127.0.0.1:{port}"
         self.url = f"{self.root}/xapi"
@@ -32,6 +33,7 @@ class Lrs:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "cli.main", "lrs", "serve", "--port", str(self.port)]
+        command += ["--workers", str(self.workers)]
         self.process = subprocess.Popen(command, env={**os.environ}, start_new_session=True)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -57,10 +59,10 @@ class Lrs:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, port: int) -> Iterator[Lrs]:
+def serving(settings: Settings, port: int, *, workers: int = 1) -> Iterator[Lrs]:
     """An LRS on the home folder of `settings`, with one credential (KEY, SECRET) of the tenant `default`."""
     credentials.create(settings, name="lms", key=KEY, secret=SECRET)
-    lrs = Lrs(settings, port)
+    lrs = Lrs(settings, port, workers=workers)
     lrs.start()
     try:
         yield lrs
