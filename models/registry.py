@@ -177,9 +177,11 @@ def _class_of(kind: str) -> Any:
 
 def _client(home: Home) -> Any:
     """MLflow on the home folder's SQLite file. Creates it at first use."""
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow.tracking import MlflowClient
+
     for quiet in ("mlflow", "alembic"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
-    from mlflow.tracking import MlflowClient
 
     home.mlflow.mkdir(parents=True, exist_ok=True)
     uri = f"sqlite:///{home.mlflow / 'mlflow.db'}"
