@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import textwrap
 
 import altair as alt
 import polars as pl
@@ -66,9 +67,10 @@ def _todo(
         )
     for row in checks.filter(~pl.col("is_passed")).iter_rows(named=True):
         word = "blocks publishing" if row["severity"] == "block" else "is flagged"
+        what = row["message"] or f"{row['failing_count'] or 0:,} rows"
         items.append(
             f"<b>{html.escape(row['check_name'])}</b> in {html.escape(row['contract'])} {word}: "
-            f"{row['failing_count'] or 0:,} rows. {html.escape(row['message'] or '')}"
+            f"{html.escape(textwrap.shorten(what, 280, placeholder=' …'))}"
         )
     items += [
         f"<b>{html.escape(row['platform'] or 'A source')}</b> has been silent since "

@@ -200,7 +200,7 @@ def ranked_bars(
             axis=alt.Axis(format=x_format, tickCount=4, grid=True, gridOpacity=0.5),
             scale=alt.Scale(zero=True),
         ),
-        y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)),
+        y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
         tooltip=[alt.Tooltip(f"{y}:N", title="Who"), alt.Tooltip(f"{x}:Q", title=x_title, format=x_format)],
     )
     bars = base.mark_bar(cornerRadiusEnd=3, height={"band": 0.7}).encode(

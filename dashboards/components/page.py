@@ -137,6 +137,11 @@ def long_day(day: dt.date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
+def full_day(day: dt.date) -> str:
+    """20 Nov 2026: where the year is not clear from the page."""
+    return f"{day.day} {day:%b %Y}"
+
+
 def short_day(day: dt.date | None) -> str:
     """20 Nov; a dash for no day."""
     return f"{day.day} {day:%b}" if day else "–"

@@ -51,8 +51,8 @@ def render(visit: Visit, chosen: Class, heading: DeltaGenerator) -> None:
     page.tiles(
         page.Tile("Learners", f"{learners.height:,}"),
         page.Tile("Events", f"{int(days['events'].sum()):,}"),
-        page.Tile("First day", page.short_day(days["occurred_date"][0])),
-        page.Tile("Last day", page.short_day(days["occurred_date"][-1])),
+        page.Tile("First day", page.full_day(days["occurred_date"][0])),
+        page.Tile("Last day", page.full_day(days["occurred_date"][-1])),
     )
     _by_day(days)
     _activities(visit, params)
@@ -80,14 +80,20 @@ def _lead(learners: pl.DataFrame) -> str:
 
 def _by_day(days: pl.DataFrame) -> None:
     busiest = days.sort("events", descending=True).row(0, named=True)
+    drawn = days.with_columns(pl.col("occurred_date").dt.strftime("%d %b %Y").alias("day"))
     chart = (
-        alt.Chart(days)
-        .mark_area(line=True, opacity=0.3, color=design.palette().fine, interpolate="step-after")
+        alt.Chart(drawn)
+        .mark_bar(color=design.palette().fine)
         .encode(
-            x=alt.X("occurred_date:T", title="Day (UTC)", axis=alt.Axis(format="%d %b", tickCount=6)),
+            x=alt.X(
+                "day:O",
+                sort=drawn["day"].to_list(),
+                title="Day with events (UTC)",
+                axis=alt.Axis(labelAngle=0, labelOverlap=True),
+            ),
             y=alt.Y("events:Q", title="Events", axis=alt.Axis(tickCount=4, grid=True, gridOpacity=0.5)),
             tooltip=[
-                alt.Tooltip("occurred_date:T", title="Day"),
+                alt.Tooltip("day:O", title="Day"),
                 alt.Tooltip("events:Q", title="Events", format=","),
                 alt.Tooltip("learners:Q", title="Learners", format=","),
             ],
@@ -95,11 +101,11 @@ def _by_day(days: pl.DataFrame) -> None:
         .properties(height=230)
     )
     charts.figure(
-        f"Busiest on {page.short_day(busiest['occurred_date'])}: {busiest['events']:,} events by "
+        f"Busiest on {page.full_day(busiest['occurred_date'])}: {busiest['events']:,} events by "
         f"{page.count(busiest['learners'], 'learner', 'learners')}",
         "Events of this class's learners by day",
         chart,
-        text="Area chart of events by day.",
+        text="Bar chart of events by day.",
         how=notes.definitions(Event="fct_statement.event"),
     )
 

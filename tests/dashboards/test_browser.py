@@ -68,3 +68,21 @@ def test_phone_needs_no_sideways_scrolling(running: Browser, address: str) -> No
         width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
         assert width <= chromium.SIZES["phone"][0], path
     context.close()
+
+
+def test_open_leads_to_each_student_of_the_list(
+    running: Browser, address: str, school: schools.School
+) -> None:
+    context = chromium.new_context(running)
+    page = chromium.log_in(context, address, "teacher", schools.PASSWORD)
+    for place in (0, 1):
+        page.get_by_role("link", name="Open").nth(place).click()
+        person = school.students[schools.CLASSES[0]][-1 - place]
+        expect(page.get_by_role("heading", name=school.names[person], exact=True)).to_be_visible(
+            timeout=30_000
+        )
+        assert f"person={person}" in page.url and school.names[person].split()[0] not in page.url
+        page.get_by_role("link", name="Who needs you").click()
+        expect(page.get_by_role("heading", name="Who needs you", exact=True)).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Open").nth(place)).to_be_visible(timeout=30_000)
+    context.close()
