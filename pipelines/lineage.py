@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from typing import Any
 
 import dagster as dg
@@ -15,10 +16,13 @@ STATEMENTS = dg.AssetKey(["lake", "statement"])
 
 
 def dbt_specs(home: Home) -> list[dg.AssetSpec]:
-    """One spec per seed and model. Sources are named in `deps` only: other rooms make them."""
+    """One spec per seed and model, each after those it is made from. Sources are named in `deps` only."""
     parsed = manifest(home)
-    nodes = [n for n in parsed["nodes"].values() if n["resource_type"] in {"model", "seed"}]
-    return [_spec(node, parsed) for node in sorted(nodes, key=lambda n: str(n["name"]))]
+    nodes = {name: n for name, n in parsed["nodes"].items() if n["resource_type"] in {"model", "seed"}}
+    order = graphlib.TopologicalSorter(
+        {name: sorted(set(_parents(node)) & nodes.keys()) for name, node in sorted(nodes.items())}
+    )
+    return [_spec(nodes[name], parsed) for name in order.static_order()]
 
 
 def source_specs(home: Home) -> list[dg.AssetSpec]:
@@ -34,7 +38,7 @@ def source_specs(home: Home) -> list[dg.AssetSpec]:
 
 def _spec(node: dict[str, Any], parsed: dict[str, Any]) -> dg.AssetSpec:
     known = {**parsed["nodes"], **parsed["sources"]}
-    parents = [known[parent] for parent in node.get("depends_on", {}).get("nodes", []) if parent in known]
+    parents = [known[parent] for parent in _parents(node) if parent in known]
     return dg.AssetSpec(
         _key(node),
         deps=[_key(parent) for parent in parents],
@@ -43,6 +47,10 @@ def _spec(node: dict[str, Any], parsed: dict[str, Any]) -> dg.AssetSpec:
         kinds={"dbt", "duckdb"},
         metadata={"dagster/table_name": f"{node['schema']}.{node['name']}"},
     )
+
+
+def _parents(node: dict[str, Any]) -> list[str]:
+    return list(node.get("depends_on", {}).get("nodes", []))
 
 
 def _key(node: dict[str, Any]) -> dg.AssetKey:
