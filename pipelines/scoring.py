@@ -44,10 +44,10 @@ def tenants(working: Working) -> list[str]:
 
 
 def _mastery(working: Working, tenant: str) -> int:
-    model = _champion(working, "mastery", tenant)
+    people = _people_to_score(working, tenant, MASTERY)
+    model = _champion(working, "mastery", tenant) if len(people) else None
     if model is None:
         return 0
-    people = _people_to_score(working, tenant, MASTERY, model.version)
     rows = model.score(
         _rows(working, "fct_attempt", people, _PERSON),
         working.window.as_of,
@@ -58,14 +58,14 @@ def _mastery(working: Working, tenant: str) -> int:
 
 
 def _risk(working: Working, tenant: str) -> int:
-    model = _champion(working, "risk", tenant)
-    if model is None:
-        return 0
-    is_all = _is_all(working, tenant, RISK, model.version)
+    is_all = _is_all(working, tenant, RISK)
     source = "main.msr_student_week" if is_all else "intermediate.int_touched_week"
     sections = working.frame(
         f"select distinct tenant, section_key from {source} where tenant = $tenant", {"tenant": tenant}
     )
+    model = _champion(working, "risk", tenant) if len(sections) else None
+    if model is None:
+        return 0
     rows = model.score(
         _rows(working, "msr_student_week", sections, _SECTION),
         working.window.as_of,
@@ -78,10 +78,10 @@ def _risk(working: Working, tenant: str) -> int:
 
 def _next_activity(working: Working, tenant: str) -> int:
     """Suggestions rest on the mastery that was predicted just before."""
-    model = _champion(working, "mastery", tenant)
+    people = _people_to_score(working, tenant, NEXT_ACTIVITY)
+    model = _champion(working, "mastery", tenant) if len(people) else None
     if model is None:
         return 0
-    people = _people_to_score(working, tenant, NEXT_ACTIVITY, model.version)
     everything = {
         name: working.frame(f"from main.{mart} where tenant = $tenant", {"tenant": tenant})
         for name, mart in {
@@ -105,17 +105,17 @@ def _next_activity(working: Working, tenant: str) -> int:
     return len(rows)
 
 
-def _people_to_score(working: Working, tenant: str, table: str, version: str) -> pl.DataFrame:
+def _people_to_score(working: Working, tenant: str, table: str) -> pl.DataFrame:
     """tenant, person_key of those who answered something that this run took in; of all students after a change."""
     source = (
         "main.brg_enrolment where tenant = $tenant and role = 'student'"
-        if _is_all(working, tenant, table, version)
+        if _is_all(working, tenant, table)
         else "intermediate.int_touched where tenant = $tenant and event = 'answered'"
     )
     return working.frame(f"select distinct tenant, person_key from {source}", {"tenant": tenant})
 
 
-def _is_all(working: Working, tenant: str, table: str, version: str) -> bool:
+def _is_all(working: Working, tenant: str, table: str) -> bool:
     """Whether a change reaches everybody: another roster, catalogue, day or model than the rows of `table` were made with."""
     window = working.window
     if window.is_full_refresh or window.is_people_changed or window.is_catalogue_changed:
@@ -125,6 +125,8 @@ def _is_all(working: Working, tenant: str, table: str, version: str) -> bool:
     versions = working.frame(
         f"select distinct model_version from main.{quoted(table)} where tenant = $tenant", {"tenant": tenant}
     )
+    kind = "risk" if table == RISK else "mastery"
+    version = registry.champion_version(working.home, registry.model_name(kind, tenant))
     return versions["model_version"].to_list() != [version]
 
 

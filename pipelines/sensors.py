@@ -11,6 +11,9 @@ from pipelines.daemon import UNFINISHED
 from warehouse.watermark import Pending, observe, pending
 
 REASONS_TAG = "learnlake/reasons"
+STATE_TAG = "learnlake/state"
+ATTEMPTS = 3
+"""How often one state is tried before somebody has to look."""
 
 
 def new_statements_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
@@ -32,9 +35,21 @@ def new_statements_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=UNFINISHED), limit=1)
         if waiting:
             return dg.SkipReason(
-                f"Run {waiting[0].run_id} is waiting or at work; it will take in what is there when it starts."
+                f"Run {waiting[0].run_id} is waiting or at work; it takes in what is there when it starts."
             )
-        return dg.RunRequest(run_key=state_key(settings), tags={REASONS_TAG: "; ".join(found.reasons)})
+        state = state_key(settings)
+        failed = context.instance.get_runs(
+            dg.RunsFilter(tags={STATE_TAG: state}, statuses=[dg.DagsterRunStatus.FAILURE])
+        )
+        if len(failed) >= ATTEMPTS:
+            return dg.SkipReason(
+                f"{len(failed)} runs have failed on this state, the last one {failed[0].run_id}: see why there, mend it, "
+                "then start the job `incremental` by hand or `learnlake run`. What comes in next is tried by itself."
+            )
+        return dg.RunRequest(
+            run_key=f"{state}-{len(failed)}",
+            tags={STATE_TAG: state, REASONS_TAG: "; ".join(found.reasons)},
+        )
 
     return new_statements
 
