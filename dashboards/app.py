@@ -15,6 +15,7 @@ from streamlit import config
 from dashboards import design, session
 from dashboards.guard import Guard
 from dashboards.login import ROUTES
+from data_contracts.load import mart_contracts
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,10 @@ def _hide_error(error: Exception) -> bool:
 
 
 _configure()
-assert session  # the pages' modules are imported at start: the first visitor doesn't wait for them
+assert (
+    session
+)  # the pages' modules are imported and the contracts read at start: the first visitor doesn't wait for them
+mart_contracts()
 app = st.App(
     Path(__file__).with_name("main.py"),
     routes=ROUTES,

@@ -66,7 +66,7 @@ def _week(visit: Visit, me: str) -> None:
     page.section(f"My work {when}", _week_note(now))
     page.tiles(
         _tile("Minutes of work", now["minutes_active"], before.get("minutes_active")),
-        _tile("Questions answered", now["attempt_count"], before.get("attempt_count")),
+        _tile("Answers", now["attempt_count"], before.get("attempt_count")),
         page.Tile("Right answers", page.share(now["correct_share"])),
         _tile("Days with work", now["active_days"], before.get("active_days")),
     )

@@ -122,7 +122,7 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
         pl.col("line").replace({"mine": "This student", "class_median": "Class median"})
     )
     charts.figure(
-        f"{mine:.0f} minutes in week {last['week_index']}; half of the class worked {median:.0f} or more",
+        f"{mine:.0f} minutes in week {last['week_index']}; the class's median is {median:.0f}",
         "Minutes active by week of the term: this student and the class's median",
         charts.weekly_line(
             lines,
