@@ -73,11 +73,11 @@ async def put(call: Call) -> Response:
     def prepared(body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
         statement = decode_json(body)
         check_statement(statement, call.version)
-        if statement.setdefault("id", named).lower() != named.lower():
+        if statement.get("id", named).lower() != named.lower():
             raise ApiError(
                 400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
             )
-        return [statement], [_prepare(call, body, statement)]
+        return [statement], [_prepare(call, body, statement, named_id=named)]
 
     await _take(call, prepared)
     return Response(status_code=204)
@@ -177,7 +177,7 @@ async def _take(
         return items, await _store(call, items)
 
 
-def _prepare(call: Call, raw: bytes, statement: dict[str, Any]) -> Prepared:
+def _prepare(call: Call, raw: bytes, statement: dict[str, Any], *, named_id: str | None = None) -> Prepared:
     authority, authority_json = _authority(call.credential)
     return prepare(
         raw,
@@ -187,6 +187,7 @@ def _prepare(call: Call, raw: bytes, statement: dict[str, Any]) -> Prepared:
         authority=authority,
         authority_json=authority_json,
         keys=call.store.keys,
+        named_id=named_id,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from typing import Any
 
@@ -49,7 +50,9 @@ _MEDIA_TYPE = re.compile(
 ).fullmatch
 
 
+@functools.lru_cache(maxsize=32_768)
 def is_iri(value: str) -> bool:
+    """Remembered: verbs, types and activities come again and again."""
     return _IRI(value) is not None and ("%" not in value or _BROKEN_PERCENT(value) is None)
 
 

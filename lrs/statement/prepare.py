@@ -15,7 +15,8 @@ from lrs.statement.identity import activities, terms
 from lrs.statement.statement import Version
 from lrs.statement.verb import VOIDED
 
-_DEFAULT_VERSION = {Version.V1: msgspec.Raw(b'"1.0.0"'), Version.V2: msgspec.Raw(b'"2.0.0"')}
+_DEFAULT_VERSION = {Version.V1: b',"version":"1.0.0"', Version.V2: b',"version":"2.0.0"'}
+_REPLACED = frozenset({"stored", "authority"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,23 +67,26 @@ def prepare(
     authority: dict[str, Any],
     authority_json: msgspec.Raw,
     keys: KeyMaker,
+    named_id: str | None = None,
 ) -> Prepared:
-    """`statement` is `raw` decoded and checked. Its numbers, texts and spelling stay as they came."""
-    fields = fields_of(raw)
-    id_text: str = statement.get("id") or str(uuid.uuid4())
-    if "id" not in fields:
-        fields = {"id": msgspec.Raw(f'"{id_text}"'.encode()), **fields}
-    fields.pop("stored", None)
-    fields["authority"] = authority_json
-    if "version" not in fields:
-        fields["version"] = _DEFAULT_VERSION[version]
-    _make_arrays(fields, statement)
+    """`statement` is `raw` decoded and checked. Its numbers, texts and spelling stay as they came.
+
+    A statement without an id gets `named_id`, or else a new one.
+    """
+    id_text: str = statement.get("id") or named_id or str(uuid.uuid4())
+    own = b',"authority":' + bytes(authority_json)
+    if "version" not in statement:
+        own += _DEFAULT_VERSION[version]
+    if statement.keys() & _REPLACED or "id" not in statement or _has_single_activities(statement):
+        head = _rebuilt(raw, statement, id_text)
+    else:
+        head = bytes(raw).strip()[:-1]
     thing = statement["object"]
     is_reference = thing.get("objectType") == "StatementRef"
     return Prepared(
         id=bytes.fromhex(id_text.replace("-", "")),
-        head=msgspec.json.encode(fields)[:-1],
-        lacks_timestamp="timestamp" not in fields,
+        head=head + own,
+        lacks_timestamp="timestamp" not in statement,
         keys=keys.keys(tenant, statement, authority),
         target=bytes.fromhex(thing["id"].replace("-", "")) if is_reference else None,
         is_voiding=is_reference and statement["verb"]["id"] == VOIDED,
@@ -94,22 +98,36 @@ def prepare(
     )
 
 
-def _make_arrays(fields: dict[str, msgspec.Raw], statement: dict[str, Any]) -> None:
-    """A single context activity in place of an array (taken for version 0.9's sake) is kept as an array of one."""
-    for owner, holder in ((statement, fields), (statement["object"], None)):
-        relations = owner.get("context", {}).get("contextActivities", {})
-        if not any(type(value) is dict for value in relations.values()):
-            continue
-        if holder is not None:
-            holder["context"] = _with_arrays(holder["context"])
-        else:
-            thing = fields_of(fields["object"])
+def _has_single_activities(statement: dict[str, Any]) -> bool:
+    """A context activity stands where an array should (taken for version 0.9's sake, kept as an array of one)."""
+    for owner in (statement, statement["object"]):
+        context = owner.get("context")
+        if context is not None and "contextActivities" in context:
+            for value in context["contextActivities"].values():
+                if type(value) is dict:
+                    return True
+    return False
+
+
+def _rebuilt(raw: msgspec.Raw | bytes, statement: dict[str, Any], id_text: str) -> bytes:
+    """The statement's JSON without its closing brace, with its id, without what the LRS sets, arrays where they belong."""
+    fields = {name: value for name, value in fields_of(raw).items() if name not in _REPLACED}
+    if "id" not in fields:
+        fields = {"id": msgspec.Raw(f'"{id_text}"'.encode()), **fields}
+    if _has_single_activities(statement):
+        if "context" in fields:
+            fields["context"] = _with_arrays(fields["context"])
+        thing = fields_of(fields["object"])
+        if "context" in thing:
             thing["context"] = _with_arrays(thing["context"])
             fields["object"] = msgspec.Raw(msgspec.json.encode(thing))
+    return msgspec.json.encode(fields)[:-1]
 
 
 def _with_arrays(context: msgspec.Raw) -> msgspec.Raw:
     fields = fields_of(context)
+    if "contextActivities" not in fields:
+        return context
     relations = {
         key: [value] if bytes(value).lstrip().startswith(b"{") else value
         for key, value in fields_of(fields["contextActivities"]).items()
