@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,12 +13,12 @@ from starlette.routing import BaseRoute, Route
 from learnlake.settings import Settings
 from lrs.authentication import Authenticator
 from lrs.metrics import Metrics
-from lrs.protocol import CONSISTENT_THROUGH, VERSION_HEADER, Service, resource
+from lrs.protocol import CONSISTENT_THROUGH, VERSION_HEADER, Handler, Service, resource
 from lrs.resources import about, activities, agents, operations, statements
 from lrs.resources.documents import ACTIVITY_PROFILE, AGENT_PROFILE, STATE
 from lrs.store import Store
 
-BASES = ("/xapi/2.0", "/xapi")
+BASES = ("/xapi", "/xapi/2.0")
 _ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 
 
@@ -34,31 +34,35 @@ def create_app(settings: Settings) -> Starlette:
         finally:
             store.close()
 
+    # Routes are tried in order: what is asked most stands first, what takes everything stands last.
+    tables: list[tuple[str, str, Mapping[str, Handler]]] = [
+        ("statements", "statements", {"GET": statements.get, "PUT": statements.put, "POST": statements.post}),
+        ("activities/state", "state", STATE.handlers),
+        ("statements/more/{token}", "statements", {"GET": statements.more}),
+        ("activities/profile", "activity_profile", ACTIVITY_PROFILE.handlers),
+        ("agents/profile", "agent_profile", AGENT_PROFILE.handlers),
+        ("activities", "activities", {"GET": activities.get}),
+        ("agents", "agents", {"GET": agents.get}),
+    ]
     routes: list[BaseRoute] = [
+        Route(f"{base}/{path}", resource(name, base, handlers), methods=_ANY_METHOD)
+        for path, name, handlers in tables
+        for base in BASES
+    ]
+    open_tables: list[tuple[str, str, Mapping[str, Handler]]] = [
+        ("about", "about", {"GET": about.get}),
+        ("{rest:path}", "none", {}),
+    ]
+    routes += [
+        Route(f"{base}/{path}", resource(name, base, handlers, is_open=True), methods=_ANY_METHOD)
+        for base in BASES[::-1]
+        for path, name, handlers in open_tables
+    ]
+    routes += [
         Route("/health", operations.health),
         Route("/ready", operations.ready),
         Route("/metrics", operations.metrics),
     ]
-    for base in BASES:
-        for path, name, handlers in (
-            (
-                "statements",
-                "statements",
-                {"GET": statements.get, "PUT": statements.put, "POST": statements.post},
-            ),
-            ("statements/more/{token}", "statements", {"GET": statements.more}),
-            ("activities/state", "state", STATE.handlers),
-            ("activities/profile", "activity_profile", ACTIVITY_PROFILE.handlers),
-            ("agents/profile", "agent_profile", AGENT_PROFILE.handlers),
-            ("activities", "activities", {"GET": activities.get}),
-            ("agents", "agents", {"GET": agents.get}),
-        ):
-            routes.append(Route(f"{base}/{path}", resource(name, base, handlers), methods=_ANY_METHOD))
-        about_endpoint = resource("about", base, {"GET": about.get}, is_open=True)
-        routes.append(Route(f"{base}/about", about_endpoint, methods=_ANY_METHOD))
-        routes.append(
-            Route(f"{base}/{{rest:path}}", resource("none", base, {}, is_open=True), methods=_ANY_METHOD)
-        )
     return Starlette(routes=routes, lifespan=lifespan, middleware=[_cors()])
 
 

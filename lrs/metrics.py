@@ -40,10 +40,17 @@ class Metrics:
             "lrs_request_seconds", "Time to answer", labels, buckets=_SECONDS, registry=self.registry
         )
 
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def observe(self, resource: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._requests.labels(resource, method, status).inc()
-        self._seconds.labels(resource, method).observe(seconds)
+        found = self._known.get((resource, method, status))
+        if found is None:
+            found = (self._requests.labels(resource, method, status), self._seconds.labels(resource, method))
+            self._known[resource, method, status] = found
+        counter, histogram = found
+        counter.inc()
+        histogram.observe(seconds)
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""

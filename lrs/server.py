@@ -9,8 +9,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 from granian.constants import Interfaces
 from starlette.applications import Starlette
@@ -30,7 +31,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         if workers > 1:
             _serve_processes(host, port, workers)
         else:
-            asyncio.run(_serve_here(settings, host, port))
+            _run(_serve_here(settings, host, port))
         return
     if workers > 1:
         raise InputError(
@@ -39,7 +40,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             mend="set LEARNLAKE_DATABASE_URL=postgresql://..., or serve SQLite with one worker",
         )
     with _only_server(settings.home.run / "lrs.lock"):
-        asyncio.run(_serve_here(settings, host, port))
+        _run(_serve_here(settings, host, port))
 
 
 def worker_app() -> Starlette:
@@ -53,6 +54,18 @@ def worker_app() -> Starlette:
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
     return create_app(get_settings())
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where there is one: it halves what a request costs."""
+    try:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    except ImportError:
+        runner = asyncio.Runner()
+    with runner:
+        runner.run(serving)
 
 
 async def _serve_here(settings: Settings, host: str, port: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from lrs.statement.equality import same_statement
 from lrs.statement.prepare import Prepared
 from lrs.store.activities import Definition, Definitions
-from lrs.store.database import Connection
+from lrs.store.database import Connection, insert_rows
 from lrs.store.moment import stored_text
 
 KeysOf = Callable[[str, bytes], list[int]]
@@ -146,15 +146,12 @@ def _write(
             placed.append((batch.tenant, seq, statement))
     if not rows:
         return int(last_stored)
-    written = connection.execute_many(
-        "insert into statement (seq, tenant, id, stored, credential, raw) values (?, ?, ?, ?, ?, ?)"
-        " on conflict (id, tenant) do nothing",
-        rows,
-    )
+    columns = "seq, tenant, id, stored, credential, raw"
+    written = insert_rows(connection, "statement", columns, rows, rest="on conflict (id, tenant) do nothing")
     if written != len(rows):
         raise _AlreadyThere
     links.sort()
-    connection.execute_many("insert into link values (?, ?)", links)
+    insert_rows(connection, "link", "key, seq", links)
     connection.execute("update sequence set last_seq = ?, last_stored = ?", (seq, stored))
     _write_references(connection, placed, keys_of)
     return stored
@@ -166,7 +163,7 @@ def _write_references(
     """References: note them, void their targets, and let filters find them by their targets' terms, whichever came first."""
     referring = [(s.target, seq, tenant, int(s.is_voiding)) for tenant, seq, s in placed if s.target]
     if referring:
-        connection.execute_many("insert into reference values (?, ?, ?, ?)", referring)
+        insert_rows(connection, "reference", "target, seq, tenant, is_voiding", referring)
     elif not connection.rows("select 1 from reference limit 1"):
         return
     awaited = _referred_to(connection, {(tenant, s.id) for tenant, _, s in placed})
@@ -236,8 +233,8 @@ def _spread(connection: Connection, tenant: str, statement_id: bytes, keys: set[
         for (seq,) in connection.rows(
             "select seq from statement where id = ? and tenant = ?", (current, tenant)
         ):
-            connection.execute_many(
-                "insert into link values (?, ?) on conflict do nothing", [(key, seq) for key in keys]
+            insert_rows(
+                connection, "link", "key, seq", [(key, seq) for key in keys], rest="on conflict do nothing"
             )
         waiting += [
             bytes(found)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,8 +21,6 @@ class Connection(Protocol):
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]: ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int: ...
-
-    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int: ...
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]: ...
 
@@ -45,6 +44,32 @@ class Database(Protocol):
     def connect(self, *, read_only: bool = False) -> Connection: ...
 
     def migrate(self) -> None: ...
+
+
+_CHUNKS = (256, 32, 4, 1)
+
+
+def insert_rows(
+    connection: Connection, table: str, columns: str, rows: Sequence[Sequence[Any]], *, rest: str = ""
+) -> int:
+    """Insert many rows with few statements; how many were written.
+
+    The interpreter's lock is let go and taken back once per statement: row by row, a writer beside a busy event loop would
+    wait for it as often.
+    """
+    written = start = 0
+    for size in _CHUNKS:
+        while len(rows) - start >= size:
+            values = [value for row in rows[start : start + size] for value in row]
+            written += connection.execute(_insert_sql(table, columns, size, rest), values)
+            start += size
+    return written
+
+
+@functools.lru_cache(maxsize=64)
+def _insert_sql(table: str, columns: str, size: int, rest: str) -> str:
+    marks = f"({', '.join('?' * (columns.count(',') + 1))})"
+    return f"insert into {table} ({columns}) values {', '.join([marks] * size)} {rest}"
 
 
 def open_database(settings: Settings) -> Database:
@@ -87,9 +112,6 @@ class SqliteConnection:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return self._raw.execute(sql, parameters).rowcount
-
-    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
-        return self._raw.executemany(sql, parameters).rowcount
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         return iter(self._raw.execute(sql, parameters))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from learnlake.errors import StoreError
@@ -39,11 +39,6 @@ class PostgresConnection:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         return self._raw.execute(_translate(sql), parameters).rowcount
-
-    def execute_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> int:
-        with self._raw.cursor() as cursor:
-            cursor.executemany(_translate(sql), parameters)
-            return cursor.rowcount
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         with self._raw.transaction(), self._raw.cursor(f"stream_{next(_cursor_numbers)}") as cursor:

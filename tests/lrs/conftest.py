@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -37,16 +38,18 @@ def shared_lrs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 ) -> Iterator[Lrs]:
     """One LRS per back end for the whole session; tests use ids, actors and activities of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("lrs")
-        patch.setenv("LEARNLAKE_HOME", str(folder / "home"))
-        patch.setenv("LEARNLAKE_CONFIG", str(folder / "none.toml"))
-        _use(request.param, patch, request)
-        settings = get_settings()
-        settings.home.create()
-        with serving(settings, free_port()) as lrs:
-            yield lrs
-    get_settings.cache_clear()
+    with contextlib.ExitStack() as stack:
+        # The environment is this LRS's only while it starts: other tests have theirs.
+        with pytest.MonkeyPatch.context() as patch:
+            folder = tmp_path_factory.mktemp("lrs")
+            patch.setenv("LEARNLAKE_HOME", str(folder / "home"))
+            patch.setenv("LEARNLAKE_CONFIG", str(folder / "none.toml"))
+            _use(request.param, patch, request)
+            settings = get_settings()
+            settings.home.create()
+            lrs = stack.enter_context(serving(settings, free_port()))
+        get_settings.cache_clear()
+        yield lrs
 
 
 @pytest.fixture
@@ -56,14 +59,21 @@ def client(shared_lrs: Lrs) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture
+def lrs(settings: Settings, free_port: Callable[[], int]) -> Iterator[Lrs]:
+    """An LRS of this test's own, on SQLite."""
+    with serving(settings, free_port()) as lrs:
+        yield lrs
+
+
 @pytest.fixture(params=BACKENDS)
-def lrs(
+def each_lrs(
     request: pytest.FixtureRequest,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     free_port: Callable[[], int],
 ) -> Iterator[Lrs]:
-    """An LRS of this test's own, on each back end."""
+    """An LRS of this test's own, on each back end in turn."""
     _use(request.param, monkeypatch, request)
     with serving(get_settings(), free_port()) as lrs:
         yield lrs

@@ -33,7 +33,8 @@ def stored_count(settings: Settings) -> int:
     return sum(count for _, _, count in store.counts(settings))
 
 
-def test_every_acknowledged_statement_survives_kill_9(lrs: Lrs) -> None:
+def test_every_acknowledged_statement_survives_kill_9(each_lrs: Lrs) -> None:
+    lrs = each_lrs
     acknowledged: set[str] = set()
     attempted: set[str] = set()
     lock = threading.Lock()
@@ -98,7 +99,8 @@ lake.seal_once(get_settings())
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_sealer_that_dies_around_its_commit_seals_nothing_twice(lrs: Lrs, moment: str) -> None:
+def test_a_sealer_that_dies_around_its_commit_seals_nothing_twice(each_lrs: Lrs, moment: str) -> None:
+    lrs = each_lrs
     with lrs.client() as client:
         client.post("/statements", json=[statement() for _ in range(30)]).raise_for_status()
     assert lake.sealed_seq(lrs.settings.home) == 0
@@ -165,7 +167,8 @@ def test_a_full_queue_answers_503_and_loses_nothing(
         assert (report.sent, report.stored, report.refused) == (60, 60, [])
 
 
-def test_a_graceful_stop_finishes_what_it_accepted(lrs: Lrs) -> None:
+def test_a_graceful_stop_finishes_what_it_accepted(each_lrs: Lrs) -> None:
+    lrs = each_lrs
     answers: list[int] = []
 
     def write() -> None:

@@ -218,7 +218,7 @@ statements = st.builds(
 
 
 @given(st.lists(statements, min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_valid_statement_comes_back_as_it_went_in(shared_lrs: Lrs, batch: list[dict[str, Any]]) -> None:
     with shared_lrs.client() as client:
         answer = client.post("/statements", json=batch)

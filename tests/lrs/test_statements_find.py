@@ -120,7 +120,8 @@ def test_since_is_exclusive_and_until_inclusive(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("ascending", ["true", "false"])
-def test_a_walk_is_stable_while_statements_arrive(lrs: Lrs, ascending: str) -> None:
+def test_a_walk_is_stable_while_statements_arrive(each_lrs: Lrs, ascending: str) -> None:
+    lrs = each_lrs
     with lrs.client() as client:
         verb = {"id": iri()}
         ids = post(client, *(statement(verb=verb) for _ in range(25)))

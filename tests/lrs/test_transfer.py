@@ -75,7 +75,8 @@ def test_import_takes_all_and_names_what_is_refused(lrs: Lrs, tmp_path: Path) ->
     assert "599 statements: 0 stored, 596 there already, 3 refused" in again.stdout
 
 
-def test_an_import_outlives_a_killed_lrs_and_a_killed_importer(lrs: Lrs, tmp_path: Path) -> None:
+def test_an_import_outlives_a_killed_lrs_and_a_killed_importer(each_lrs: Lrs, tmp_path: Path) -> None:
+    lrs = each_lrs
     count = scaled(20_000, 200_000)
     file = tmp_path / "statements.jsonl"
     file.write_text("\n".join(json.dumps(statement()) for _ in range(count)))
