@@ -70,7 +70,7 @@ def _home(first: st.Page) -> st.Page:
     """The site's bare address: leads to the first page of the first role, which has an address of its own."""
 
     def go() -> None:
-        st.switch_page(first)
+        st.switch_page(first, query_params=st.query_params.to_dict())
 
     return st.Page(go, title="Learnlake", url_path="home", default=True, visibility="hidden")
 

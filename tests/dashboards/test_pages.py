@@ -80,6 +80,15 @@ def test_teacher_sees_the_own_class_only_whatever_the_address_says(
     assert app.query_params["person"] in own
 
 
+def test_bare_address_leads_to_the_first_page_and_keeps_what_was_chosen(
+    school: schools.School, open_page: Open
+) -> None:
+    first = school.students[schools.CLASSES[0]]
+    app = open_page(school, "guardian", "home", child=first[3])
+    assert school.names[first[3]] == app.title[0].value
+    assert app.query_params["child"] == first[3]
+
+
 def test_guardian_sees_the_own_children_only(school: schools.School, open_page: Open) -> None:
     first = school.students[schools.CLASSES[0]]
     app = open_page(school, "guardian", "guardian", child=first[5])
