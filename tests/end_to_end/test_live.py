@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 
 import duckdb
@@ -14,9 +13,8 @@ from tests.dashboards.browser import browser, log_in, new_context
 from tests.end_to_end.conftest import STUDENTS, TODAY, Demo
 from warehouse.snapshot import current, holding, read_build, tenant_file
 
-LIMIT_SECONDS = 60.0
-"""From the LRS's answer to the page. Doubled here only for machines that run other things beside the tests."""
-PATIENCE_SECONDS = 4 * LIMIT_SECONDS
+PATIENCE_SECONDS = 240.0
+"""The promise is a minute on two idle cores, and the figure is printed; a machine that does other things is waited for."""
 
 
 def runs_of_dagster(demo: Demo) -> set[str]:
@@ -67,7 +65,6 @@ def test_a_posted_statement_shows_on_the_teachers_page_without_anyone_pressing_r
                 "select is_correct, responded_at::date from fct_attempt where statement_id = ?", [posted]
             ).fetchone()
     assert row == (False, TODAY)
-    assert isinstance(TODAY, dt.date)
 
 
 def test_nothing_new_starts_no_run_and_publishes_nothing(demo: Demo) -> None:
