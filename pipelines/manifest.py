@@ -16,6 +16,7 @@ from typing import Any
 
 from learnlake.errors import PipelineError
 from learnlake.home import Home
+from warehouse import dbt_run
 from warehouse.watermark import DBT_PROJECT
 
 _PARSE = """
@@ -42,7 +43,7 @@ def keep(home: Home) -> None:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
     draft = kept.with_suffix(".draft")
-    shutil.copyfile(home.warehouse / "dbt" / "manifest.json", draft)
+    shutil.copyfile(dbt_run.target(home) / "manifest.json", draft)
     draft.replace(kept)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -67,7 +68,13 @@ def parse(home: Home, settings: Settings) -> Path:
     """Read the project and answer where dbt has written its manifest; `build` then needs not parse it again."""
     with _environment(home, settings, home.working_file):
         _manifest()
-    return home.warehouse / "dbt" / "manifest.json"
+    return target(home) / "manifest.json"
+
+
+def target(home: Home) -> Path:
+    """Where dbt keeps what it has parsed. It holds absolute paths, so a checkout that has moved gets a folder of its own."""
+    place = hashlib.sha256(str(DBT_PROJECT).encode()).hexdigest()[:8]
+    return home.warehouse / f"dbt-{place}"
 
 
 def _flags() -> list[str]:
@@ -106,7 +113,7 @@ def _environment(home: Home, settings: Settings, working_file: Path) -> Iterator
         "LEARNLAKE_WORKING_FILE": str(working_file),
         "LEARNLAKE_DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
         "LEARNLAKE_DUCKDB_THREADS": str(settings.duckdb_threads),
-        "DBT_TARGET_PATH": str(home.warehouse / "dbt"),
+        "DBT_TARGET_PATH": str(target(home)),
         "DBT_LOG_PATH": str(home.logs),
     }
     before = {name: os.environ.get(name) for name in values}

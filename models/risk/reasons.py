@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -88,6 +89,15 @@ WORDINGS: Mapping[str, Wording] = {
 """One entry per feature outside `background`."""
 
 _FALLBACK = "unusual beside classmates"
+_SINGULAR = {
+    "log-ins": "log-in",
+    "pages": "page",
+    "activities": "activity",
+    "minutes": "minute",
+    "lessons": "lesson",
+    "pieces": "piece",
+    "questions": "question",
+}
 
 
 def grouped(contributions: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
@@ -135,4 +145,9 @@ def _say(name: str, value: float, median: float) -> str | None:
     if np.isnan(value):
         return wording.missing
     is_worse = np.isnan(median) or (value > median if wording.is_high_bad else value < median)
-    return wording.text.format(value * wording.scale) if is_worse else None
+    return _one(wording.text.format(value * wording.scale)) if is_worse else None
+
+
+def _one(text: str) -> str:
+    """`text` with the noun after a leading 1 in the singular."""
+    return re.sub(r"^1 (\w+(?:-\w+)?)", lambda found: f"1 {_SINGULAR.get(found[1], found[1])}", text)

@@ -147,6 +147,14 @@ def test_the_weightiest_feature_that_is_worse_than_the_class_is_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(("count", "words"), [(0, "0 log-ins"), (1, "1 log-in"), (10, "10 log-ins")])
+def test_one_of_a_thing_is_said_in_the_singular(count: int, words: str) -> None:
+    at = risk.FEATURES.index("logins_recent")
+    values, medians, contributions = (np.zeros((1, len(risk.FEATURES)), np.float32) for _ in range(3))
+    values[0, at], medians[0, at], contributions[0, at] = count, 20, 0.5
+    assert reasons(values, medians, contributions)[0][0] == f"Attendance: {words} in the last 4 weeks"
+
+
 def test_every_feature_but_the_background_has_words() -> None:
     assert set(WORDINGS) == {
         name for group, names in risk.GROUPS.items() if group != "background" for name in names

@@ -18,7 +18,7 @@ from learnlake.errors import BusyError, ContractError, PipelineError
 from learnlake.settings import Settings
 from people.db import open_people
 from tests.warehouse.sealed import ANSWERED, ITEM, VIEWED, activity, seal, statement
-from warehouse import snapshot, working_file
+from warehouse import dbt_run, snapshot, working_file
 from warehouse.build import Working, pending
 from warehouse.discover import discover
 
@@ -247,3 +247,11 @@ def test_known_actors_and_courses_are_not_found_again(settings: Settings, people
     with Working(settings.home, settings) as working:
         second = discover(working, people)
     assert (second.persons, second.courses, second.enrolments) == (1, 0, 0)
+
+
+def test_a_checkout_that_has_moved_is_parsed_anew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = dbt_run.target(settings.home)
+    monkeypatch.setattr(dbt_run, "DBT_PROJECT", tmp_path / "elsewhere" / "dbt_project")
+    assert dbt_run.target(settings.home) != here
