@@ -166,7 +166,7 @@ def _create(home: Home) -> DeltaTable:
         description="Every committed xAPI statement, exactly once",
         configuration={
             "delta.dataSkippingStatsColumns": STATISTICS,
-            "delta.logRetentionDuration": "interval 7 days",
+            "delta.logRetentionDuration": "interval 1 days",
             "delta.checkpointInterval": "50",
         },
     )

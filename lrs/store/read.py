@@ -83,10 +83,11 @@ def search(connection: Connection, query: Query) -> list[tuple[int, bytes]]:
         source, position = "statement s", "s.stored"
     parameters += values
     low, high = _bounds(connection, query)
-    column = "k0.seq" if keys else "s.seq"
+    if not keys:  # walk the index on `stored`, which rises with seq, from the bound itself
+        low, high = _stored_at(connection, low, ">="), _stored_at(connection, high, "<=")
     for bound, sign in ((low, ">="), (high, "<=")):
         if bound is not None:
-            conditions.append(f"{column} {sign} ?")
+            conditions.append(f"{position} {sign} ?")
             parameters.append(bound)
     if query.credential is not None:
         conditions.append("s.credential = ?")
@@ -94,6 +95,15 @@ def search(connection: Connection, query: Query) -> list[tuple[int, bytes]]:
     order = "asc" if query.ascending else "desc"
     sql = f"select s.seq, s.raw from {source} where {' and '.join(conditions)} order by {position} {order} limit ?"
     return [(seq, bytes(raw)) for seq, raw in connection.rows(sql, [*parameters, query.limit])]
+
+
+def _stored_at(connection: Connection, seq: int | None, sign: str) -> int | None:
+    """`stored` of the nearest statement at or beyond `seq`; a time that excludes everything if there is none."""
+    if seq is None:
+        return None
+    order, beyond = ("asc", 2**62) if sign == ">=" else ("desc", 0)
+    rows = connection.rows(f"select stored from statement where seq {sign} ? order by seq {order} limit 1", (seq,))
+    return int(rows[0][0]) if rows else beyond
 
 
 def _rarest_first(connection: Connection, keys: list[int]) -> list[int]:
