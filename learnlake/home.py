@@ -27,6 +27,11 @@ class Home:
         return self.path / "audit.db"
 
     @property
+    def attachments(self) -> Path:
+        """Bytes of statements' attachments: a folder per tenant, files named by their hash."""
+        return self.path / "attachments"
+
+    @property
     def lake_statements(self) -> Path:
         """The Delta table of statements."""
         return self.path / "lake" / "statements"

@@ -70,7 +70,7 @@ class Attachment:
 
 def folder_of(home: Home, tenant: str) -> Path:
     """A tenant's own folder: knowing the hash of another's file opens nothing."""
-    return home.path / "attachments" / tenant
+    return home.attachments / tenant
 
 
 def described(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:

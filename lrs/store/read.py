@@ -102,7 +102,9 @@ def _stored_at(connection: Connection, seq: int | None, sign: str) -> int | None
     if seq is None:
         return None
     order, beyond = ("asc", 2**62) if sign == ">=" else ("desc", 0)
-    rows = connection.rows(f"select stored from statement where seq {sign} ? order by seq {order} limit 1", (seq,))
+    rows = connection.rows(
+        f"select stored from statement where seq {sign} ? order by seq {order} limit 1", (seq,)
+    )
     return int(rows[0][0]) if rows else beyond
 
 

@@ -203,7 +203,7 @@ def test_wrong_multipart_requests_store_nothing(shared_lrs: Lrs, client: httpx.C
         answer = client.post("/statements", **request)
         assert answer.status_code == 400, (request, answer.text)
     assert client.get("/statements", params={"statementId": good["id"]}).status_code == 404
-    folder = shared_lrs.settings.home.path / "attachments" / "default"
+    folder = shared_lrs.settings.home.attachments / "default"
     sha2 = hashlib.sha256(content).hexdigest()
     assert not (folder / sha2[:2] / sha2).exists()
     assert list((folder / "drafts").iterdir()) == []

@@ -138,6 +138,21 @@ def test_a_walk_is_stable_while_statements_arrive(each_lrs: Lrs, ascending: str)
         assert found == (ids if ascending == "true" else ids[::-1])
 
 
+def test_a_walk_over_everything_meets_each_once(each_lrs: Lrs) -> None:
+    credentials.create(each_lrs.settings, name="east", tenant="east", key="east", secret="e")
+    with each_lrs.client() as client, each_lrs.client(key="east", secret="e") as east:
+        ids: list[str] = []
+        for number in range(7):
+            ids += post(client, *(statement() for _ in range(3)))
+            post(east, *(statement() for _ in range(number)))
+        assert find(client, limit=4) == ids[::-1]
+        assert find(client, limit=4, ascending="true") == ids
+        times = {i: client.get("/statements", params={"statementId": i}).json()["stored"] for i in ids}
+        assert find(client, limit=2, since=times[ids[3]], until=times[ids[9]]) == ids[4:10][::-1]
+        assert find(client, limit=2, since=times[ids[3]], ascending="true") == ids[4:]
+        assert find(client, until="2000-01-01T00:00:00Z") == find(client, since="2100-01-01T00:00:00Z") == []
+
+
 def test_voiding_before_and_after_its_target(client: httpx.Client) -> None:
     verb = {"id": iri()}
     first, second = statement(verb=verb), statement(verb=verb)
