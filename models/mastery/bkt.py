@@ -75,7 +75,7 @@ class MasteryModel:
             known = mastery * (1 - p.slip) / right if right > 0 else mastery
         else:
             known = mastery * p.slip / (1 - right) if right < 1 else mastery
-        return known * (1 - p.forget) + (1 - known) * p.learn
+        return min(1.0, known * (1 - p.forget) + (1 - known) * p.learn)
 
     def predict_responses(self, attempts: Any) -> pl.DataFrame:
         """`attempts` with `predicted`, the probability of a right answer given the person's earlier responses only."""

@@ -181,6 +181,6 @@ def filter_sequences(answers, starts, parameters):
                 known = known * (1.0 - slip) / right if right > 0.0 else known
             else:
                 known = known * slip / (1.0 - right) if right < 1.0 else known
-            known = known * (1.0 - forget) + (1.0 - known) * learn
+            known = min(1.0, known * (1.0 - forget) + (1.0 - known) * learn)  # rounding may pass 1 by an ulp
         mastery[sequence] = known
     return predicted, mastery

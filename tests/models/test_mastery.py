@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -17,6 +18,7 @@ from learnlake.errors import InputError, ModelError
 from models import mastery
 from models.mastery.assistments_files import read_attempts
 from models.mastery.bkt import SkillParameters, fit
+from models.mastery.em import filter_sequences
 from tests.models.attempts import TRUTH, draw_attempts
 from tests.scale import FULL, REAL_ROWS
 
@@ -46,6 +48,22 @@ def test_a_right_answer_never_lowers_mastery_and_a_wrong_one_says_less(model: ma
             right, wrong = (model.update(skill, before, answer) for answer in (True, False))
             assert right >= before - 1e-12
             assert wrong <= right + 1e-12
+
+
+def test_mastery_stays_a_probability_through_long_histories() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        prior, learn, guess, slip = rng.uniform(0.0, (1.0, 0.5, 0.4, 0.4))
+        model = mastery.MasteryModel(skills={}, whole=SkillParameters(prior, learn, 0.0, guess, slip))
+        state = model.start("s")
+        answers = rng.random(200) < 0.75
+        for answer in answers.tolist():
+            state = model.update("s", state, answer)
+            assert 0.0 <= state <= 1.0
+        table = np.array([[prior, learn, 0.0, guess, slip]])
+        assert filter_sequences(answers.astype(np.float64), np.array([0, 200]), table)[1][0] == pytest.approx(
+            state, abs=1e-12
+        )
 
 
 def test_one_by_one_equals_the_table(model: mastery.MasteryModel, attempts: pl.DataFrame) -> None:
