@@ -54,7 +54,9 @@ def test_mastery_stays_a_probability_through_long_histories() -> None:
     rng = np.random.default_rng(3)
     for _ in range(200):
         prior, learn, guess, slip = rng.uniform(0.0, (1.0, 0.5, 0.4, 0.4))
-        model = mastery.MasteryModel(skills={}, whole=SkillParameters(prior, learn, 0.0, guess, slip))
+        model = mastery.MasteryModel(
+            skills={}, whole=SkillParameters(prior, learn, 0.0, guess, slip), tenant="t", forgets=False
+        )
         state = model.start("s")
         answers = rng.random(200) < 0.75
         for answer in answers.tolist():
