@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.dbt_project import school
 from tests.dbt_project.build import Warehouse
 from tests.dbt_project.lake import (
     ASSESSMENT,
@@ -193,3 +194,22 @@ def test_keys_relationships_and_unit_tests_hold(built: Warehouse) -> None:
     kinds = Counter(result.node.resource_type for result in results)
     assert kinds["test"] > 60 and kinds["unit_test"] >= 6
     assert {str(result.status) for result in results} == {"pass"}
+
+
+def test_log_ins_to_the_application_count_from_the_first_day_of_the_session(
+    module_warehouse: Callable[[], Warehouse],
+) -> None:
+    """Week 0 is open to the past: a year of earlier log-ins is nothing that this section has seen."""
+    warehouse = module_warehouse()
+    early = school.enrolment("p_a", "x1", begin_date=school.day("2026-08-20"))
+    warehouse.people_dir = warehouse.lake.write("people", school.people(enrolment=[early]))
+    warehouse.lake.append(
+        [
+            logged_in("k-a", "2026-03-02 08:00"),
+            logged_in("k-a", "2026-09-06 23:59"),
+            logged_in("k-a", "2026-09-06 23:59", section="x1"),
+            logged_in("k-a", "2026-09-07 00:00"),
+        ]
+    )
+    warehouse.build()
+    assert [warehouse.rows(WEEK.format("login_count", "p_a", week)) for week in (0, 1)] == [[(1,)], [(1,)]]

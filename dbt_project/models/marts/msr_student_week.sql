@@ -76,7 +76,10 @@ login as (
         join student
             on student.tenant = statement.tenant
             and student.person_key = statement.person_key
-            and coalesce(statement.section_key, student.section_key) = student.section_key
+            and case
+                when statement.section_key is null then statement.occurred_date >= student.start_date -- week 0 is open to the past
+                else statement.section_key = student.section_key
+            end
     )
     group by all
 ),
