@@ -26,6 +26,8 @@ from people.tables import (
 )
 
 STAFF = ("teacher", "assistant")
+OPERATOR = "operator"
+"""Whoever holds the home folder and its command line."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,10 +53,18 @@ class UnknownActor:
 
 
 def assign_teacher(
-    engine: Engine, home: Home, tenant: str, section_key: str, who: str, *, role: str = "teacher"
+    engine: Engine,
+    home: Home,
+    tenant: str,
+    section_key: str,
+    who: str,
+    *,
+    role: str = "teacher",
+    actor_key: str = OPERATOR,
 ) -> bool:
     """Make `who` (a person_key or a log-in) teacher or assistant of a section; False when that was so already.
 
+    `actor_key` is who did it, for the audit trail: a viewer's key, or the operator at the command line.
     Raises InputError when either isn't known in the tenant.
     """
     if role not in STAFF:
@@ -78,11 +88,13 @@ def assign_teacher(
             )
         )
         bump_revision(connection)
-    _after(engine, home, tenant, f"assign-{role}", section_key, person_key)
+    _after(engine, home, tenant, f"assign-{role}", section_key, person_key, actor_key)
     return True
 
 
-def withdraw_teacher(engine: Engine, home: Home, tenant: str, section_key: str, who: str) -> int:
+def withdraw_teacher(
+    engine: Engine, home: Home, tenant: str, section_key: str, who: str, *, actor_key: str = OPERATOR
+) -> int:
     """End every assignment of `who` to teach a section that an administrator made; sight of it ends at once.
 
     What a roster says is ended by the roster. Answers how many assignments ended.
@@ -104,7 +116,7 @@ def withdraw_teacher(engine: Engine, home: Home, tenant: str, section_key: str, 
         if not rows:
             return 0
         bump_revision(connection)
-    _after(engine, home, tenant, "withdraw-teacher", section_key, person_key)
+    _after(engine, home, tenant, "withdraw-teacher", section_key, person_key, actor_key)
     return len(rows)
 
 
@@ -231,7 +243,9 @@ def _end(connection: Connection, row) -> None:
     )
 
 
-def _after(engine: Engine, home: Home, tenant: str, action: str, section_key: str, person_key: str) -> None:
-    entry = audit.AuditEntry(tenant, "operator", action, f"{section_key} {person_key}", "people")
+def _after(
+    engine: Engine, home: Home, tenant: str, action: str, section_key: str, person_key: str, actor_key: str
+) -> None:
+    entry = audit.AuditEntry(tenant, actor_key, action, f"{section_key} {person_key}", "people")
     audit.append(home.audit_db, entry)
     lake.publish(engine, home)

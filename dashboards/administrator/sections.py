@@ -83,7 +83,12 @@ def _assign(visit: Visit, offered: list[assignments.DiscoveredSection]) -> None:
         return
     try:
         is_new = assignments.assign_teacher(
-            engine, visit.settings.home, visit.viewer.tenant, section_key, login
+            engine,
+            visit.settings.home,
+            visit.viewer.tenant,
+            section_key,
+            login,
+            actor_key=visit.viewer.viewer_key,
         )
     except InputError as error:
         st.error(f"{error.what} {error.mend or ''}", icon=":material/error:")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.menu import PAGES
-from people import assignments, sessions
+from people import accounts, assignments, sessions
 from tests.dashboards import school as schools
 from tests.dashboards.conftest import go
 
@@ -138,6 +139,12 @@ def test_administrator_assigns_a_teacher_who_sees_the_section_at_once(
     next(button for button in app.button if button.label == "Assign").click()
     app.run()
     assert "teacher now teaches Digital literacy" in app.success[0].value
+    with sqlite3.connect(own_school.settings.home.audit_db) as audit:
+        [(actor, resource)] = audit.execute(
+            "select actor_key, resource from entry where action = 'assign-teacher'"
+        ).fetchall()
+    known = {a.login: a.account_id for a in accounts.list_accounts(own_school.engine, tenant=schools.TENANT)}
+    assert actor == f"account:{known['administrator']}" and schools.DISCOVERED in resource
     assert "Every discovered section has a teacher" in text(app)
     teacher.run()
     assert any("Digital literacy" in option for option in teacher.selectbox[0].options)
@@ -176,8 +183,6 @@ def test_several_roles_have_a_menu_section_each(school: schools.School, open_pag
 
 
 def test_view_of_a_student_is_audited_once_per_session(own_school: schools.School, open_page: Open) -> None:
-    import sqlite3
-
     person = own_school.students[schools.CLASSES[0]][4]
     app = open_page(own_school, "teacher", "teacher-student", person=person)
     app.run()
