@@ -112,10 +112,11 @@ def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.Da
         .with_columns(charts.band("mastery", "opportunity_count", threshold=threshold).alias("band"))
     )
     hidden = by_skill.height - skills.height
+    mastered = int(mastery["is_mastered"].sum())
     charts.title(
-        f"{int(mastery['is_mastered'].sum())} of {mastery.height} practised skills are mastered: help is needed at the "
-        "top left",
-        "Students (most need on top) by skills (least mastered on the left)"
+        f"{mastered / mastery.height:.0%} of what the class has practised is mastered: help is needed at the top left",
+        f"Students (most need on top) by skills (least mastered on the left); mastered in {mastered} of "
+        f"{mastery.height} practised squares"
         + (f"; the {hidden} best-known skills are in the table only" if hidden else ""),
     )
     charts.band_legend()
