@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import Measured, answer_everything, cycle, measure, request_bytes
+from benchmarks._load import Measured, answer_everything, cycle, measure, request_bytes
 
 KEY, SECRET = "bench", "bench"
 SHAPES = 200
