@@ -18,9 +18,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from lrs.lake_columns import SCHEMA
 from tests.dbt_project import school
 from tests.dbt_project.build import Warehouse
-from tests.dbt_project.lake import ASSESSMENT, COURSE, HOME_PAGE, ITEM, LL, RESOURCE, STATEMENT_SCHEMA, Lake
+from tests.dbt_project.lake import ASSESSMENT, COURSE, HOME_PAGE, ITEM, LL, RESOURCE, Lake
 
 SECTION_SIZE = 100
 WEEKS = 38
@@ -80,7 +81,7 @@ def statements(first: int, last: int, *, students: int, from_day: int, days: int
     )
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'; set threads = 2")
-        return connection.sql(query).to_arrow_table().cast(STATEMENT_SCHEMA, safe=False)
+        return connection.sql(query).to_arrow_table().cast(SCHEMA, safe=False)
 
 
 def people(students: int) -> dict[str, list[dict[str, Any]]]:

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
+from lrs.lake_columns import SCHEMA
+
 LL = "https://w3id.org/learnlake/xapi/"
 ADL = "http://adlnet.gov/expapi/"
 COURSE, ITEM, ASSESSMENT = (
@@ -28,41 +30,6 @@ MEETING, RESOURCE = f"{ADL}activities/meeting", "http://id.tincanapi.com/activit
 SECTION, APPLICATION = f"{LL}activity-types/section", "http://activitystrea.ms/schema/1.0/application"
 VIDEO = "https://w3id.org/xapi/video/activity-type/video"
 HOME_PAGE = "https://school.example"
-
-STATEMENT_SCHEMA = pa.schema(
-    [
-        ("tenant", pa.string()),
-        ("stored_date", pa.date32()),
-        ("seq", pa.int64()),
-        ("id", pa.string()),
-        ("stored", pa.timestamp("us", "UTC")),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("version", pa.string()),
-        ("actor_key", pa.string()),
-        ("actor_home_page", pa.string()),
-        ("actor_type", pa.string()),
-        ("verb_id", pa.string()),
-        ("object_type", pa.string()),
-        ("object_id", pa.string()),
-        ("object_activity_type", pa.string()),
-        ("registration", pa.string()),
-        ("platform", pa.string()),
-        ("voids", pa.string()),
-        ("result_success", pa.bool_()),
-        ("result_completion", pa.bool_()),
-        ("score_scaled", pa.float64()),
-        ("score_raw", pa.float64()),
-        ("score_min", pa.float64()),
-        ("score_max", pa.float64()),
-        ("duration_seconds", pa.float64()),
-        (
-            "context_activities",
-            pa.list_(pa.struct([("relation", pa.string()), ("id", pa.string()), ("type", pa.string())])),
-        ),
-        ("skills", pa.list_(pa.string())),
-        ("raw", pa.string()),
-    ]
-)
 
 _TYPES = {"t": pa.string(), "b": pa.bool_(), "d": pa.date32(), "i": pa.int64(), "f": pa.float64()}
 _TABLES = {
@@ -289,7 +256,7 @@ class Lake:
         for row in statements:
             self.sealed_seq += 1
             rows.append({"seq": self.sealed_seq, **row})
-        self.append_table(pa.Table.from_pylist(rows, schema=STATEMENT_SCHEMA))
+        self.append_table(pa.Table.from_pylist(rows, schema=SCHEMA))
 
     def append_table(self, table: pa.Table) -> None:
         """Append rows that carry their own `seq`."""

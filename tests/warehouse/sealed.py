@@ -13,6 +13,7 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 
 from learnlake.home import Home
 from learnlake.identity import identifier_key, identifier_of, identity_secret
+from lrs.lake_columns import SCHEMA
 from warehouse import lake
 
 COURSE = "http://adlnet.gov/expapi/activities/course"
@@ -23,42 +24,6 @@ VIEWED = "http://adlnet.gov/expapi/verbs/experienced"
 PROFILE = "https://w3id.org/learnlake/xapi"
 SKILLS = "https://w3id.org/learnlake/xapi/extensions/skills"
 HOME_PAGE = "https://lms.test"
-
-_UTC = pa.timestamp("us", tz="UTC")
-_SCHEMA = pa.schema(
-    [
-        ("tenant", pa.string()),
-        ("stored_date", pa.date32()),
-        ("seq", pa.int64()),
-        ("id", pa.string()),
-        ("stored", _UTC),
-        ("timestamp", _UTC),
-        ("version", pa.string()),
-        ("actor_key", pa.string()),
-        ("actor_home_page", pa.string()),
-        ("actor_type", pa.string()),
-        ("verb_id", pa.string()),
-        ("object_type", pa.string()),
-        ("object_id", pa.string()),
-        ("object_activity_type", pa.string()),
-        ("registration", pa.string()),
-        ("platform", pa.string()),
-        ("voids", pa.string()),
-        ("result_success", pa.bool_()),
-        ("result_completion", pa.bool_()),
-        ("score_scaled", pa.float64()),
-        ("score_raw", pa.float64()),
-        ("score_min", pa.float64()),
-        ("score_max", pa.float64()),
-        ("duration_seconds", pa.float64()),
-        (
-            "context_activities",
-            pa.list_(pa.struct([("relation", pa.string()), ("id", pa.string()), ("type", pa.string())])),
-        ),
-        ("skills", pa.list_(pa.string())),
-        ("raw", pa.string()),
-    ]
-)
 
 
 def account(name: str) -> dict[str, Any]:
@@ -111,7 +76,7 @@ def seal(home: Home, statements: Iterable[dict[str, Any]], *, tenant: str = "t",
     for item in statements:
         seq += 1
         rows.append(_row(secret, tenant, seq, item, stored))
-    table = pa.Table.from_pylist(rows, schema=_SCHEMA)
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
     write_deltalake(
         home.lake_statements,
         table,
