@@ -49,6 +49,9 @@ def roster_import(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
     ] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Take misspelt headers and odd dates with a warning each.")
+    ] = False,
 ) -> None:
     """Import a roster: whole or not at all, every bad row named. Importing the same again changes nothing."""
     from people.oneroster import import_roster
@@ -56,7 +59,7 @@ def roster_import(
     settings = get_settings()
     settings.home.create()
     try:
-        report = import_roster(settings, tenant, path, home_page=home_page, dry_run=dry_run)
+        report = import_roster(settings, tenant, path, home_page=home_page, dry_run=dry_run, lenient=lenient)
     except RosterError as error:
         _print_problems(error)
         raise typer.Exit(2) from error

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from people.oneroster.binding import FILES, Field, File
+from people.oneroster.binding import FILES, NAMED_LATER, Field, File
 from people.oneroster.files import Package
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -107,10 +108,10 @@ def _check_field(
 
 
 def _can_resolve(package: Package, file: str) -> bool:
-    """Whether ids of `file` are known here: not when it could not be read, nor for profiles, which no import stores."""
+    """Whether all ids of `file` are known here: not when it could not be read, nor when no import keeps what it held."""
     if file in package.frames:
-        return file != "userProfiles" or package.modes[file] == "bulk"
-    return file not in package.modes and file != "userProfiles"
+        return file in NAMED_LATER or package.modes[file] == "bulk"
+    return file not in package.modes and file in NAMED_LATER
 
 
 def _is_bad(field: Field, version: str) -> pl.Expr | None:
@@ -129,11 +130,16 @@ def _is_bad(field: Field, version: str) -> pl.Expr | None:
         return ~value.str.to_lowercase().is_in(["true", "false"])
     if field.kind == "year":
         return ~value.str.contains(r"^\d{4}$")
-    if field.kind == "enum":
-        bad = ~value.is_in(list(field.values))
-        # 1.2 lets everybody extend its enumerations, except the status
-        extends = version == "1.2" and field.name != "status"
-        return bad & ~value.str.contains("^ext:.") if extends else bad
+    if field.kind == "integer":
+        return ~value.str.contains(r"^[+-]?\d+$")
+    if field.kind == "float":
+        return ~value.str.contains(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
+    if field.kind in ("enum", "enums"):
+        # 1.2 lets everybody extend some of its enumerations
+        extends = version == "1.2" and field.is_extensible
+        one = "|".join([*(re.escape(token) for token in field.values), *(["ext:[^,]+"] if extends else [])])
+        many = rf"({one})(\s*,\s*({one}))*" if field.kind == "enums" else f"({one})"
+        return ~value.str.contains(f"^{many}$")
     return None
 
 
@@ -145,7 +151,10 @@ def _expected(field: Field) -> str:
         "datetime": "is not a date and time (YYYY-MM-DDThh:mm:ss.sssZ)",
         "boolean": "is not true or false",
         "year": "is not a year (YYYY)",
+        "integer": "is not a whole number",
+        "float": "is not a number",
         "enum": f"is not one of {', '.join(field.values)}",
+        "enums": f"is not a list of {', '.join(field.values)}",
     }[field.kind]
 
 

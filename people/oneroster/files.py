@@ -14,7 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from learnlake.errors import InputError, RosterError
-from people.oneroster.binding import FILES, MODES, OTHER_FILES, VERSIONS
+from people.oneroster.binding import FILES, MODES, ROSTER_FILES, VERSIONS
+from people.oneroster.lenient import mend_dates, mend_file_names, mend_header
 
 MAX_FILE_BYTES = 4 * 1024**3
 """Unpacked size above which a file of a zip is refused: no district's enrolments come near it."""
@@ -22,17 +23,25 @@ MAX_FILE_BYTES = 4 * 1024**3
 
 @dataclasses.dataclass(slots=True)
 class Package:
-    """A roster as received. `modes` says bulk or delta for each file that is here; `problems` is filled by readers."""
+    """A roster as received. `modes` says bulk or delta for each file that is here; `problems` and `warnings` are the reader's."""
 
     version: str
     modes: dict[str, str]
     frames: dict[str, pl.DataFrame]
     problems: list[str]
-    unread: list[str]
+    warnings: list[str]
+
+    @property
+    def unkept(self) -> list[str]:
+        """Files that are here to be checked only."""
+        return [name for name in self.modes if name not in ROSTER_FILES]
 
 
-def read_package(path: Path) -> Package:
-    """Read the folder or zip at `path`. Raises InputError without a roster there, RosterError without a usable manifest."""
+def read_package(path: Path, *, lenient: bool = False) -> Package:
+    """Read the folder or zip at `path`; `lenient` mends what `people.oneroster.lenient` can, with a warning each.
+
+    Raises InputError without a roster there, RosterError without a usable manifest.
+    """
     contents = _contents(path)
     if "manifest.csv" not in contents:
         raise RosterError(
@@ -44,16 +53,21 @@ def read_package(path: Path) -> Package:
     version, modes = _read_manifest(contents["manifest.csv"], problems)
     if version not in VERSIONS:
         raise RosterError("The manifest cannot be used", problems, mend="correct manifest.csv")
+    warnings: list[str] = []
+    if lenient:
+        contents = mend_file_names(contents, set(FILES[version]), warnings)
     problems += _unexpected(contents, version, modes)
+    present = {name: modes[name] for name in FILES[version] if modes.get(name) in ("bulk", "delta")}
     frames = {}
-    for name in FILES[version]:
-        if modes.get(name) in ("bulk", "delta") and f"{name}.csv" in contents:
-            frame = _read_table(f"{name}.csv", contents[f"{name}.csv"], problems)
+    for name in present:
+        if f"{name}.csv" in contents:
+            frame = _read_table(f"{name}.csv", contents.pop(f"{name}.csv"), problems, lenient=lenient)
+            if frame is not None and lenient:
+                file = FILES[version][name]
+                frame = mend_dates(file, mend_header(file, frame, warnings), warnings)
             if frame is not None:
                 frames[name] = frame
-    unread = [name for name in OTHER_FILES[version] if modes.get(name) in ("bulk", "delta")]
-    present = {name: modes[name] for name in FILES[version] if modes.get(name) in ("bulk", "delta")}
-    return Package(version, present, frames, problems, unread)
+    return Package(version, present, frames, problems, warnings)
 
 
 def _contents(path: Path) -> dict[str, bytes]:
@@ -114,7 +128,7 @@ def _read_manifest(data: bytes, problems: list[str]) -> tuple[str, dict[str, str
 
 def _unexpected(contents: dict[str, bytes], version: str, modes: dict[str, str]) -> list[str]:
     """Files that the manifest and the folder don't agree on."""
-    known = {*FILES[version], *OTHER_FILES[version]}
+    known = set(FILES[version])
     problems = [
         f"manifest.csv, file.{name}: OneRoster {version} has no such file"
         for name in modes
@@ -136,8 +150,11 @@ def _unexpected(contents: dict[str, bytes], version: str, modes: dict[str, str])
     return problems
 
 
-def _read_table(file: str, data: bytes, problems: list[str]) -> pl.DataFrame | None:
-    """One CSV file, or None with problems noted: every row must have as many fields as the header."""
+def _read_table(file: str, data: bytes, problems: list[str], *, lenient: bool = False) -> pl.DataFrame | None:
+    """One CSV file, or None with problems noted: every row must have as many fields as the header.
+
+    `lenient` lets pass columns at the end that have neither a name nor values.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -145,7 +162,7 @@ def _read_table(file: str, data: bytes, problems: list[str]) -> pl.DataFrame | N
         problems.append(f"{file}, line {line}: is not UTF-8 text")
         return None
     text = text.rstrip("\r\n")
-    header, lines, is_ragged = _outline(file, text, problems)
+    header, lines, is_ragged = _outline(file, text, problems, lenient=lenient)
     if header is None:
         return None
     if not lines:
@@ -156,28 +173,40 @@ def _read_table(file: str, data: bytes, problems: list[str]) -> pl.DataFrame | N
     return frame.with_columns(pl.Series("_line", lines, dtype=pl.UInt32))
 
 
-def _outline(file: str, text: str, problems: list[str]) -> tuple[list[str] | None, list[int], bool]:
+def _outline(
+    file: str, text: str, problems: list[str], *, lenient: bool
+) -> tuple[list[str] | None, list[int], bool]:
     """(header, line of each row, whether some row's width differs from the header's)."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     lines: list[int] = []
     is_ragged = False
     before = 0
     try:
-        header = [name.strip() for name in next(reader, [])]
+        named = [name.strip() for name in next(reader, [])]
+        header = _trimmed(named, lenient)
         if problem := _header_problem(header):
             problems.append(f"{file}, line 1: {problem}")
             return None, [], False
         width, before = len(header), reader.line_num
+        is_ragged = len(named) != width
         for row in reader:
             lines.append(before + 1)
             if len(row) != width:
                 is_ragged = True
+            if len(_trimmed(row, lenient, width)) != width:
                 problems.append(f"{file}, line {before + 1}: has {len(row)} fields, the header has {width}")
             before = reader.line_num
     except csv.Error as error:
         problems.append(f"{file}, line {before + 1}: cannot be read as CSV ({error})")
         return None, [], False
     return header, lines, is_ragged
+
+
+def _trimmed(row: list[str], lenient: bool, width: int = 0) -> list[str]:
+    """`row`, when `lenient` without empty fields beyond `width` at its end."""
+    while lenient and len(row) > width and not row[-1].strip():
+        row = row[:-1]
+    return row
 
 
 def _header_problem(header: list[str]) -> str | None:

@@ -74,16 +74,23 @@ class _Import:
 
 
 def import_roster(
-    settings: Settings, tenant: str, path: Path, *, home_page: str, dry_run: bool = False
+    settings: Settings,
+    tenant: str,
+    path: Path,
+    *,
+    home_page: str,
+    dry_run: bool = False,
+    lenient: bool = False,
 ) -> RosterReport:
     """Make the OneRoster folder or zip at `path` the roster of `home_page` in `tenant`, whole or not at all.
 
     `home_page` is the address under which the source's statements name its people; rows of other sources stay as they are.
+    `lenient` takes misspelt headers and odd dates with a warning each.
     Bulk files replace what this source brought before (rows that are missing are revoked, never deleted), delta files change
     the rows they name. Raises InputError when there is nothing to read, RosterError naming every bad row.
     """
     source = shape.Source(check_tenant(tenant), _check_home_page(home_page))
-    package, secret = read_package(path), identity_secret(settings.home)
+    package, secret = read_package(path, lenient=lenient), identity_secret(settings.home)
     engine = open_people(settings)
     try:
         with reading(engine) as connection:
@@ -123,7 +130,7 @@ def _plan(connection: Connection, package: Package, source: shape.Source, secret
     found = check_package(package, _known_ids(connection, source))
     found += _taken_keys(connection, package, source)
     _refuse(package.problems, found)
-    work = _Import([], None, [f"{name}.csv holds no roster and was not read" for name in package.unread])
+    work = _Import([], None, [f"{name}.csv was checked and is not kept" for name in package.unkept])
     shaped = shape.shape_structure(package, source)
     for file, table in _STRUCTURE.items():
         if file in package.frames:
@@ -241,7 +248,7 @@ def _report(work: _Import, package: Package, source: shape.Source, *, is_dry_run
     rows = tuple(TableCounts(plan.table.name, *plans.counts(plan)) for plan in work.plans)
     people = work.people
     taken_over = len(people.taken_over) + len(people.merges) if people else 0
-    warnings = (*work.warnings, *(people.warnings if people else ()))
+    warnings = (*package.warnings, *work.warnings, *(people.warnings if people else ()))
     return RosterReport(source.tenant, package.version, rows, taken_over, warnings, is_dry_run)
 
 

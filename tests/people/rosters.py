@@ -192,3 +192,75 @@ def _class(sourced_id: str, school: str, terms: str) -> dict[str, str]:
         "schoolSourcedId": school,
         "termSourcedIds": terms,
     }
+
+
+def full_school(version: str = "1.2") -> Roster:
+    """The small school with every file of the binding, a row or more in each."""
+    roster = small_school(version)
+    files = roster.files
+    session = "academicSessionSourcedId" if version == "1.2" else "gradingPeriodSourcedId"
+    files["categories"] = [{"sourcedId": "hw", "title": "Homework"}]
+    files["resources"] = [{"sourcedId": "book", "vendorResourceId": "isbn-1", "roles": "student,teacher"}]
+    files["classResources"] = [{"sourcedId": "cr1", "classSourcedId": "c1", "resourceSourcedId": "book"}]
+    files["courseResources"] = [{"sourcedId": "or1", "courseSourcedId": "math", "resourceSourcedId": "book"}]
+    files["lineItems"] = [
+        {
+            "sourcedId": "li1",
+            "title": "Worksheet 1",
+            "assignDate": "2026-09-01",
+            "dueDate": "2026-09-08",
+            "classSourcedId": "c1",
+            "categorySourcedId": "hw",
+            session: "t1",
+            "resultValueMin": "0",
+            "resultValueMax": "10.5",
+        }
+    ]
+    files["results"] = [
+        {
+            "sourcedId": "re1",
+            "lineItemSourcedId": "li1",
+            "studentSourcedId": "st1",
+            "scoreStatus": "fully graded",
+            "score": "7.5",
+            "scoreDate": "2026-09-09",
+        }
+    ]
+    if version == "1.2":
+        files["lineItems"][0]["schoolSourcedId"] = "s1"
+        _add_files_of_1_2(files)
+    return roster
+
+
+def _add_files_of_1_2(files: dict[str, Rows]) -> None:
+    files["userProfiles"] = [
+        {
+            "sourcedId": "up1",
+            "userSourcedId": "st1",
+            "profileType": "lms",
+            "vendorId": "v",
+            "credentialType": "password",
+            "username": "st1",
+        }
+    ]
+    files["userResources"] = [{"sourcedId": "ur1", "userSourcedId": "st1", "resourceSourcedId": "book"}]
+    files["scoreScales"] = [
+        {
+            "sourcedId": "sc1",
+            "title": "Letters",
+            "type": "letters",
+            "orgSourcedId": "d",
+            "courseSourcedId": "math",
+            "classSourcedId": "c1",
+            "scoreScaleValue": "{A:100},{B:80}",
+        }
+    ]
+    files["lineItemScoreScales"] = [
+        {"sourcedId": "ls1", "lineItemSourcedId": "li1", "scoreScaleSourcedId": "sc1"}
+    ]
+    files["resultScoreScales"] = [
+        {"sourcedId": "rs1", "resultSourcedId": "re1", "scoreScaleSourcedId": "sc1"}
+    ]
+    objective = {"source": "case", "learningObjectiveId": "urn:uuid:f5a9c1d0-0000-4000-8000-000000000001"}
+    files["lineItemLearningObjectiveIds"] = [{"sourcedId": "lo1", "lineItemSourcedId": "li1", **objective}]
+    files["resultLearningObjectiveIds"] = [{"sourcedId": "ro1", "resultSourcedId": "re1", **objective}]
