@@ -67,6 +67,7 @@ def credential_create(
     made = credentials.create(
         settings, name=name, tenant=tenant, scopes=scope or ["all"], key=key, secret=secret
     )
+    _note(made.tenant, "create-credential", f"credential:{made.key}")
     console.print(
         f"key     {made.key}\nsecret  {made.secret}\ntenant  {made.tenant}\nscopes  {', '.join(made.scopes)}",
         highlight=False,
@@ -91,6 +92,7 @@ def credential_revoke(key: Annotated[str, typer.Argument(help="The key, as `list
     from lrs import credentials
 
     credentials.revoke(get_settings(), key)
+    _note("", "revoke-credential", f"credential:{key}")
     console.print(f"revoked {key}", highlight=False)
 
 
@@ -167,7 +169,16 @@ def export(
         since=_microseconds(since, "--since"),
         until=_microseconds(until, "--until"),
     )
+    _note(tenant, "export", f"statements:{count}")
     console.print(f"{count} statements written to {file}", highlight=False)
+
+
+def _note(tenant: str, action: str, resource: str) -> None:
+    """Tell the audit trail what the operator did."""
+    from learnlake import audit
+
+    entry = audit.AuditEntry(tenant, audit.operator_key(), action, resource, "command line")
+    audit.append(get_settings().home.audit_db, entry)
 
 
 @lake_app.command()

@@ -86,6 +86,7 @@ def train(
     version = registry.register(settings.home, name, model, metrics=model.metrics, card=model.card)
     if is_promoted:
         registry.promote(settings.home, name, version)
+    _note(settings, "promote-model", f"model:{name}:{version}")
     console.print(f"{name} version {version}{', champion' if is_promoted else ''}; fitted in {seconds:.1f} s")
     for metric, value in model.metrics.items():
         console.print(f"  {metric:<16} {value:.4f}")
@@ -113,7 +114,9 @@ def rollback(kind: KindArgument, tenant: TenantOption = None) -> None:
 
     settings = get_settings()
     name = registry.model_name(kind, _tenant(settings, tenant))
-    console.print(f"{name} version {registry.rollback(settings.home, name)} scores from the next run on")
+    version = registry.rollback(settings.home, name)
+    _note(settings, "rollback-model", f"model:{name}:{version}")
+    console.print(f"{name} version {version} scores from the next run on")
 
 
 @app.command()
@@ -200,6 +203,14 @@ def evaluate_risk(
     for name in ("auc", "baseline_auc"):
         if name in table.columns:
             console.print(f"mean {name} {table[name].to_numpy().mean():.4f}")
+
+
+def _note(settings: Settings, action: str, resource: str) -> None:
+    """Which model judges people is a rule: the audit trail tells who changed it."""
+    from learnlake import audit
+
+    entry = audit.AuditEntry("", audit.operator_key(), action, resource, "command line")
+    audit.append(settings.home.audit_db, entry)
 
 
 def _is_oulad_protocol(found: Evaluation) -> bool:

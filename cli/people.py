@@ -236,6 +236,7 @@ def user_actors(tenant: Tenant, limit: Annotated[int, typer.Option(help="How man
 
     with _engine() as engine:
         found = assignments.list_unknown_actors(engine, tenant)
+    _note(tenant, "list-identifiers", "unknown actors")
     table = _table("person_key", "kind", "identifier", "sections")
     for row in found[:limit]:
         table.add_row(row.person_key, row.kind, row.value.replace("\n", " "), str(row.section_count))
@@ -253,6 +254,14 @@ def user_schools(tenant: Tenant) -> None:
         for row in assignments.list_schools(engine, tenant):
             table.add_row(*row)
     console.print(table)
+
+
+def _note(tenant: str, action: str, resource: str) -> None:
+    """Tell the audit trail what the operator was shown."""
+    from learnlake import audit
+
+    entry = audit.AuditEntry(tenant, audit.operator_key(), action, resource, "command line")
+    audit.append(get_settings().home.audit_db, entry)
 
 
 def _table(key: str, *others: str) -> Table:

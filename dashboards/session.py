@@ -91,6 +91,7 @@ def _show(spec: PageSpec, settings: Settings, viewer: Viewer, token: str) -> Non
         return
     try:
         with visiting(settings, _door(settings, viewer), viewer, token) as visit:
+            st.session_state["audit_export"] = visit.door.audit_export
             spec.render(visit)
             page.footer(visit)
     except AccessError:
@@ -104,7 +105,8 @@ def _door(settings: Settings, viewer: Viewer) -> Door:
     doors: dict[tuple[int, str], Door] = st.session_state.setdefault("doors", {})
     key = (viewer.account_id, viewer.role)
     if key not in doors:
-        doors[key] = Door(settings, viewer)
+        address = st.context.ip_address or "127.0.0.1"  # Streamlit answers None for this machine
+        doors[key] = Door(settings, viewer, source=f"dashboards {address}")
     return doors[key]
 
 

@@ -27,6 +27,11 @@ class Home:
         return self.path / "audit.db"
 
     @property
+    def audit_head(self) -> Path:
+        """Number and hash of the audit trail's newest entry, kept beside the trail to notice that it was cut."""
+        return self.path / "audit.head"
+
+    @property
     def attachments(self) -> Path:
         """Bytes of statements' attachments: a folder per tenant, files named by their hash."""
         return self.path / "attachments"

@@ -119,6 +119,12 @@ class Settings(BaseSettings):
     )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
 
+    # Privacy (docs/privacy.md)
+    audit_retention_days: int = Field(
+        1095,
+        description="`learnlake audit purge` removes entries older than this: three years, long enough for a complaint.",
+    )
+
     # Dashboards
     session_hours: int = Field(12, description="A log-in ends after this many hours.")
     sql_memory_limit: str = Field("1GB", description="Memory that one analyst's query may use.")

@@ -366,5 +366,5 @@ def new_person_key() -> str:
 
 def _audit(engine: Engine, known: Account, action: str) -> None:
     resource = known.person_key or f"account:{known.account_id}"
-    entry = audit.AuditEntry(known.tenant, "operator", action, resource, "people")
+    entry = audit.AuditEntry(known.tenant, audit.operator_key(), action, resource, "people")
     audit.append(settings_of(engine).home.audit_db, entry)

@@ -26,7 +26,7 @@ from people.tables import (
 )
 
 STAFF = ("teacher", "assistant")
-OPERATOR = "operator"
+OPERATOR = audit.operator_key()
 """Whoever holds the home folder and its command line."""
 
 

@@ -117,6 +117,8 @@ def switch_role(engine: Engine, token: str, role: str) -> Viewer:
         connection.execute(
             update(login_session).where(login_session.c.token_hash == _hash(token)).values(role=role)
         )
+    entry = audit.AuditEntry(known.tenant, known.viewer_key, f"act-as-{role}", "session", "people")
+    audit.append(settings_of(engine).home.audit_db, entry)
     return dataclasses.replace(known, role=role)
 
 
@@ -138,7 +140,11 @@ def revoke(engine: Engine, login: str) -> int:
     """End every session of `login`; answers how many were open."""
     known = accounts.get(engine, login)
     with writing(engine) as connection:
-        return accounts.end_sessions(connection, known.account_id)
+        ended = accounts.end_sessions(connection, known.account_id)
+    resource = viewer_key(known.account_id, known.person_key)
+    entry = audit.AuditEntry(known.tenant, audit.operator_key(), "revoke-sessions", resource, "people")
+    audit.append(settings_of(engine).home.audit_db, entry)
+    return ended
 
 
 def _hash(token: str) -> str:

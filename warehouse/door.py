@@ -138,15 +138,12 @@ class Door:
         resource = "person:" + ",".join(sorted(set(person_keys)))
         if not person_keys or (page, resource) in self._audited:
             return
-        entry = audit.AuditEntry(
-            tenant=self._viewer.tenant,
-            actor_key=self._viewer.viewer_key,
-            action=f"view {page}",
-            resource=resource,
-            source=self._source,
-        )
-        audit.append(self._settings.home.audit_db, entry)
+        self._append(f"view {page}", resource)
         self._audited.add((page, resource))
+
+    def audit_export(self, what: str) -> None:
+        """Note in the audit trail that the viewer has taken `what` away as a file."""
+        self._append("export", what)
 
     def close(self) -> None:
         """Let the snapshot go."""
@@ -160,6 +157,10 @@ class Door:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _append(self, action: str, resource: str) -> None:
+        told = audit.AuditEntry(self._viewer.tenant, self._viewer.viewer_key, action, resource, self._source)
+        audit.append(self._settings.home.audit_db, told)
 
     def _ready(self) -> duckdb.DuckDBPyConnection:
         """The connection whose views are those of the newest snapshot and of what policy says now."""

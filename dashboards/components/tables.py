@@ -51,9 +51,15 @@ def download(frame: pl.DataFrame, *, file_name: str) -> None:
         mime="text/csv",
         icon=":material/download:",
         type="tertiary",
-        on_click="ignore",
+        on_click=_note,
+        args=(file_name,),
         key=f"download_{file_name}",
     )
+
+
+def _note(file_name: str) -> None:
+    """The audit trail learns of the file when the button is pressed; `dashboards.session` says how."""
+    st.session_state["audit_export"](f"page-table:{file_name}")
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:

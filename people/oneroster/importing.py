@@ -108,7 +108,9 @@ def import_roster(
         engine.dispose()
     report = _report(work, package, source, is_dry_run=dry_run)
     if report.is_changed and not dry_run:
-        entry = audit.AuditEntry(tenant, "operator", "import-roster", f"roster:{home_page}", "people")
+        entry = audit.AuditEntry(
+            tenant, audit.operator_key(), "import-roster", f"roster:{home_page}", "people"
+        )
         audit.append(settings.home.audit_db, entry)
     log.info(
         "roster import", extra={"tenant": tenant, "is_changed": report.is_changed, "is_dry_run": dry_run}
