@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import time
 
@@ -53,6 +52,6 @@ def _key_and_secret(header: str) -> tuple[str, str] | None:
         return None
     try:
         key, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
-    return (key, secret) if colon else None
+    return (key, secret) if colon and "\0" not in key else None

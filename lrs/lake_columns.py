@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from learnlake.identity import identifier_key, identifier_of
 from lrs.statement.context import RELATIONS
+from lrs.statement.decode import decode_stored
 from lrs.statement.formats import duration_seconds, parse_timestamp
 from lrs.statement.verb import VOIDED
 from lrs.store.moment import stored_date
@@ -85,7 +86,7 @@ def to_table(rows: Sequence[Row], *, secret: bytes) -> pa.Table:
 
 def _values(row: Row, keyed: Callable[[str, bytes], str | None]) -> tuple[Any, ...]:
     """One row's values in the order of `SCHEMA`."""
-    statement = msgspec.json.decode(row.raw)
+    statement = decode_stored(row.raw)
     actor, thing = statement["actor"], statement["object"]
     context, result = statement.get("context", _EMPTY), statement.get("result", _EMPTY)
     score = result.get("score", _EMPTY)
@@ -127,7 +128,7 @@ def _lower(text: str | None) -> str | None:
 def _number(value: Any) -> float | None:
     """A score beyond a double's range has no value in the column; it stays in `raw`."""
     try:
-        return None if value is None else float(value)
+        return float(value) if isinstance(value, int | float) else None
     except OverflowError:
         return None
 

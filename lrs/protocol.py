@@ -92,16 +92,16 @@ def resource(
     name: str, base: str, handlers: Mapping[str, Handler], *, is_open: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint of one resource under one base path. `is_open` resources need neither version nor credential."""
-    base_version = Version.V2 if base.endswith("/2.0") else Version.V1
+    own_version = base_version(base)
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         service: Service = request.app.state.service
-        version = base_version
+        version = own_version
         try:
             if is_alternate(request):
-                request = await _unfold(request, service, base_version)
-            version = _version(request, base_version, is_open=is_open)
+                request = await _unfold(request, service, own_version)
+            version = _version(request, own_version, is_open=is_open)
             credential = (
                 _ANYONE
                 if is_open
@@ -128,6 +128,11 @@ def resource(
         return _without_body(response) if request.method == "HEAD" else response
 
     return endpoint
+
+
+def base_version(path: str) -> Version:
+    """The version of an address that names none itself."""
+    return Version.V2 if f"{path}/".startswith("/xapi/2.0/") else Version.V1
 
 
 _ANYONE = Credential(0, "", "", "", ())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
 from lrs.answers import ApiError, json_response
 from lrs.protocol import Call
 from lrs.resources.parameters import agent_parameter
+from lrs.statement.decode import decode_stored
 from lrs.statement.identity import agent_identifier
 from lrs.store import read
 
@@ -35,7 +35,7 @@ async def get(call: Call) -> Response:
     rows = await call.store.read(lambda connection: read.search(connection, query))
     names = [agent["name"]] if "name" in agent else []
     for _, raw in rows:
-        for found in _agents(msgspec.json.decode(raw)):
+        for found in _agents(decode_stored(raw)):
             if "name" in found and agent_identifier(found) == identifier:
                 names.append(found["name"])
     person: dict[str, Any] = {"objectType": "Person"}

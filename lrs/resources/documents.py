@@ -11,7 +11,13 @@ from starlette.responses import Response
 
 from lrs.answers import ApiError, json_response
 from lrs.protocol import Call, Handler
-from lrs.resources.parameters import agent_parameter, iri_parameter, time_parameter, uuid_parameter
+from lrs.resources.parameters import (
+    agent_parameter,
+    iri_parameter,
+    text_parameter,
+    time_parameter,
+    uuid_parameter,
+)
 from lrs.statement import Flaw, Version
 from lrs.statement.decode import decode_json, fields_of
 from lrs.statement.identity import agent_identifier
@@ -136,7 +142,10 @@ class Kind:
 
     def _parameters(self, call: Call, *more: str) -> dict[str, str]:
         registration = ("registration",) if self.has_registration else ()
-        return call.parameters(frozenset({*self.owners, self.name, *registration, *more}))
+        parameters = call.parameters(frozenset({*self.owners, self.name, *registration, *more}))
+        if self.name in parameters:
+            text_parameter(self.name, parameters[self.name])
+        return parameters
 
     def _place(self, call: Call, parameters: Mapping[str, str], *, is_exact: bool) -> Place:
         """Where the documents are; one without a registration is another than those with one."""
@@ -148,7 +157,7 @@ class Kind:
             identifier = agent_identifier(agent_parameter("agent", parameters["agent"]))
             if identifier is None:
                 raise ApiError(400, "agent must have an identifier", SECTION_DOCUMENTS)
-            agent = identifier
+            agent = text_parameter("agent", identifier)
         if "activityId" in self.owners:
             activity = iri_parameter("activityId", parameters["activityId"])
         registration: str | None = "" if is_exact or not self.has_registration else None

@@ -24,6 +24,13 @@ def agent_parameter(name: str, text: str) -> dict[str, Any]:
     return dict(actor)
 
 
+def text_parameter(name: str, text: str) -> str:
+    """A name that a client chose. PostgreSQL keeps every character but one in a text; SQLite is held to the same."""
+    if "\0" in text:
+        raise ApiError(400, f"the parameter {name} must not hold the character U+0000", SECTION_ERRORS)
+    return text
+
+
 def iri_parameter(name: str, text: str) -> str:
     try:
         check_iri(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
+import hmac
 import json
 import secrets
 import uuid
@@ -29,7 +30,7 @@ from lrs.resources.parameters import (
 )
 from lrs.statement import Flaw, check_statement
 from lrs.statement.canonical import activity_ids, canonical, preferred_languages
-from lrs.statement.decode import decode_json, statement_bytes
+from lrs.statement.decode import check_nesting, decode_json, decode_stored, statement_bytes
 from lrs.statement.identity import agent_identifier
 from lrs.statement.ids_format import ids_only
 from lrs.statement.prepare import Prepared, prepare
@@ -72,6 +73,7 @@ async def put(call: Call) -> Response:
 
     def prepared(body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
         statement = decode_json(body)
+        check_nesting(body, statement)
         check_statement(statement, call.version)
         if statement.get("id", named).lower() != named.lower():
             raise ApiError(
@@ -99,8 +101,9 @@ def _checked(call: Call, body: bytes) -> tuple[list[dict[str, Any]], list[Prepar
     statements: list[dict[str, Any]] = value if is_batch else [value]
     pieces: list[Any] = list(statement_bytes(body)) if is_batch else [body]
     seen: set[str] = set()
-    for position, statement in enumerate(statements):
+    for position, (piece, statement) in enumerate(zip(pieces, statements, strict=True)):
         try:
+            check_nesting(piece, statement)
             check_statement(statement, call.version)
             identifier = statement.get("id")
             if identifier is not None:
@@ -142,13 +145,13 @@ async def more(call: Call) -> Response:
     call.need("statements/read", "statements/read/mine", "all/read")
     call.parameters(frozenset())
     try:
-        token = call.request.path_params["token"]
+        token, _, seal = call.request.path_params["token"].partition(".")
+        if not hmac.compare_digest(seal, call.store.seal(call.credential.tenant, token)):
+            raise ValueError("not sealed by this store")
         fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        shape = Shape(str(fields.pop("form")), bool(fields.pop("attachments")))
-        query = msgspec.convert(
-            {**fields, "tenant": call.credential.tenant, "credential": _mine(call)}, Query
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        shape = Shape(fields.pop("form"), fields.pop("attachments"))
+        query = Query(**fields, tenant=call.credential.tenant, **_mine(call))
+    except (ValueError, KeyError, TypeError):
         raise ApiError(400, "this is no address that the LRS gave as more", SECTION_GET) from None
     return await _page(call, query, shape)
 
@@ -212,8 +215,7 @@ async def _store(call: Call, prepared: list[Prepared]) -> Stored:
 async def _one(call: Call, statement_id: uuid.UUID, *, wants_voided: bool, shape: Shape) -> Response:
     tenant = call.credential.tenant
     found = await call.store.read(lambda connection: read.find(connection, tenant, statement_id.bytes))
-    mine = _mine(call)
-    if found is None or found[1] != wants_voided or (mine is not None and found[3] != mine):
+    if found is None or found[1] != wants_voided or found[3] != _mine(call).get("credential", found[3]):
         raise ApiError(404, "there is no such statement", SECTION_GET)
     raw, _, stored, _ = found
     (body,) = await _in_form(call, [raw], shape)
@@ -242,6 +244,7 @@ def _query(call: Call, parameters: dict[str, str]) -> Query:
     limit = parameters.get("limit", "0")
     if not limit.isascii() or not limit.isdigit():
         raise ApiError(400, "limit must be a whole number, not negative", SECTION_GET)
+    limit = limit[-9:] if len(limit.lstrip("0")) < 10 else str(LARGEST_PAGE)
     return Query(
         tenant=tenant,
         keys=keys,
@@ -249,14 +252,20 @@ def _query(call: Call, parameters: dict[str, str]) -> Query:
         until=time_parameter(parameters, "until"),
         ascending=boolean_parameter(parameters, "ascending"),
         limit=min(int(limit) or PAGE, LARGEST_PAGE),
-        credential=_mine(call),
+        **_mine(call),
     )
 
 
-def _mine(call: Call) -> int | None:
-    """The credential's number where it may read only what it stored itself."""
-    may_read_all = {"all", "all/read", "statements/read"} & set(call.credential.scopes)
-    return None if may_read_all else call.credential.number
+def _mine(call: Call) -> dict[str, Any]:
+    """The part of a query that keeps a credential to what it stored itself, where it may read no more.
+
+    The key of its authority makes such a search as short as its answer; the number decides.
+    """
+    if {"all", "all/read", "statements/read"} & set(call.credential.scopes):
+        return {}
+    identifier = agent_identifier(call.credential.authority)
+    key = call.store.keys.key(call.credential.tenant, "G", str(identifier))
+    return {"credential": call.credential.number, "authority": key}
 
 
 async def _page(call: Call, query: Query, shape: Shape) -> Response:
@@ -273,22 +282,23 @@ async def _page(call: Call, query: Query, shape: Shape) -> Response:
     link = ""
     if len(rows) > query.limit:
         rows = rows[: query.limit]
-        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), shape)
+        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), shape, call.store.seal)
     raws = [raw for _, raw in rows]
     statements = b",".join(await _in_form(call, raws, shape))
     body = b'{"statements":[%s],"more":"%s"}' % (statements, link.encode())
     return _answer(call, body, raws, shape, {CONSISTENT_THROUGH: stored_text(through).decode()})
 
 
-def _more_link(base: str, query: Query, shape: Shape) -> str:
-    """Holds keys of the index, not what was searched for: an address may end up in a log."""
+def _more_link(base: str, query: Query, shape: Shape, seal: Callable[[str, str], str]) -> str:
+    """Holds keys of the index, not what was searched for: an address may end up in a log. The seal is the tenant's."""
     fields = {
         name: value
         for name, value in dataclasses.asdict(query).items()
-        if name not in ("tenant", "credential")
+        if name not in ("tenant", "credential", "authority")
     }
     text = json.dumps({**fields, **dataclasses.asdict(shape)}, separators=(",", ":"))
-    return f"{base}/statements/more/{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
+    token = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return f"{base}/statements/more/{token}.{seal(query.tenant, token)}"
 
 
 async def _in_form(call: Call, raws: list[bytes], shape: Shape) -> list[bytes]:
@@ -310,7 +320,7 @@ def _answer(call: Call, body: bytes, raws: list[bytes], shape: Shape, headers: d
     if not shape.attachments:
         return Response(body, headers=headers, media_type="application/json")
     folder = folder_of(call.service.settings.home, call.credential.tenant)
-    files = found(folder, [msgspec.json.decode(raw) for raw in raws])
+    files = found(folder, [decode_stored(raw) for raw in raws])
     boundary = secrets.token_hex(16)
     media_type = f"multipart/mixed; boundary={boundary}"
     return StreamingResponse(multipart(body, files, boundary), headers=headers, media_type=media_type)

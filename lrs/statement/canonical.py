@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lrs.statement.activity import INTERACTION_COMPONENTS
+from lrs.statement.decode import decode_stored
 from lrs.statement.identity import activities
 
 _COMPONENT_LISTS = {key for keys in INTERACTION_COMPONENTS.values() for key in keys}
@@ -49,12 +50,12 @@ def one_language(texts: Mapping[str, str], preferred: Sequence[str]) -> dict[str
 
 def activity_ids(raw: bytes) -> set[str]:
     """The activities that the stored statement names."""
-    return {activity["id"] for activity in activities(msgspec.json.decode(raw))}
+    return {activity["id"] for activity in activities(decode_stored(raw))}
 
 
 def canonical(raw: bytes, definitions: Mapping[str, dict[str, Any]], preferred: Sequence[str]) -> bytes:
     """The stored statement in canonical form. `definitions` are by activity IRI."""
-    statement = msgspec.json.decode(raw)
+    statement = decode_stored(raw)
     for activity in activities(statement):
         if activity["id"] in definitions:
             activity["definition"] = definitions[activity["id"]]

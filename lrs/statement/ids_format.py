@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
+from lrs.statement.decode import decode_stored
+
 _AGENT_KEYS = ("objectType", "mbox", "mbox_sha1sum", "openid", "account")
 
 
 def ids_only(raw: bytes) -> bytes:
     """The stored statement, reduced."""
-    statement = msgspec.json.decode(raw)
+    statement = decode_stored(raw)
     _reduce(statement)
     if "authority" in statement:
         statement["authority"] = _actor(statement["authority"])

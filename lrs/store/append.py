@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import msgspec
-
+from lrs.statement.decode import decode_stored
 from lrs.statement.equality import same_statement
 from lrs.statement.prepare import Prepared
 from lrs.store.activities import Definition, Definitions
@@ -99,7 +98,7 @@ def _without_known(
             known = taken.get((batch.tenant, statement.id))
             if known is None:
                 new.append(statement)
-            elif not same_statement(msgspec.json.decode(statement.head + b"}"), _with_timestamp(known)):
+            elif not same_statement(decode_stored(statement.head + b"}"), _with_timestamp(known)):
                 answers.append(Conflict(statement.id_text))
                 break
         else:
@@ -111,7 +110,7 @@ def _without_known(
 
 def _with_timestamp(raw: bytes) -> dict[str, object]:
     """A statement of the same group has no timestamp of the LRS's yet; then any other is a difference."""
-    statement: dict[str, object] = msgspec.json.decode(raw)
+    statement: dict[str, object] = decode_stored(raw)
     statement.setdefault("timestamp", "")
     return statement
 
@@ -215,7 +214,7 @@ def _keys_below(connection: Connection, tenant: str, statement_id: bytes, keys_o
             "select raw from statement where id = ? and tenant = ?", (current, tenant)
         ):
             keys.update(keys_of(tenant, bytes(raw)))
-            thing = msgspec.json.decode(raw)["object"]
+            thing = decode_stored(raw)["object"]
             if thing.get("objectType") == "StatementRef":
                 waiting.append(bytes.fromhex(thing["id"].replace("-", "")))
     return keys

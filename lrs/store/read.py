@@ -20,7 +20,7 @@ class Query:
 
     keys: filter keys that a statement must all have. since (exclusive), until (inclusive): `stored` in microseconds.
     after: continue behind this sequence number (below it when descending). newest_seq: ignore what came later, so that a
-    walk over pages is stable. credential: only what this credential stored.
+    walk over pages is stable. credential: only what this credential stored; `authority` is the key that its statements have.
     """
 
     tenant: str
@@ -32,6 +32,7 @@ class Query:
     after: int | None = None
     newest_seq: int | None = None
     credential: int | None = None
+    authority: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def search(connection: Connection, query: Query) -> list[tuple[int, bytes]]:
     """(seq, JSON) of at most `limit` statements, in the order of `stored`, voided ones left out."""
     conditions, values = ["s.tenant = ?", "s.is_voided = 0"], [query.tenant]
     parameters: list[Any] = []
-    keys = _rarest_first(connection, list(dict.fromkeys(query.keys)))
+    keys = _rarest_first(
+        connection,
+        list(dict.fromkeys([*query.keys, *([] if query.authority is None else [query.authority])])),
+    )
     if keys:
         source = "link k0"
         position = "k0.seq"
