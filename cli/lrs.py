@@ -76,13 +76,13 @@ def credential_create(
 
 @credential_app.command("list")
 def credential_list() -> None:
-    """All credentials, without secrets."""
+    """All credentials, without secrets; also those that bearer tokens brought: their scopes are in each token."""
     from lrs import credentials
 
-    table = Table("key", "name", "tenant", "scopes", "state")
+    table = Table("key", "name", "tenant", "scopes", "issuer", "state")
     for item in credentials.list_(get_settings()):
         state = "revoked" if item.is_revoked else "in force"
-        table.add_row(item.key, item.name, item.tenant, ", ".join(item.scopes), state)
+        table.add_row(item.key, item.name, item.tenant, ", ".join(item.scopes), item.issuer or "", state)
     console.print(table)
 
 

@@ -84,6 +84,43 @@ class Settings(BaseSettings):
         50_000, description="Most statements in one sealed file; bounds the sealer's memory."
     )
 
+    # Bearer tokens of an OpenID provider
+    bearer_issuer: str | None = Field(
+        None, description="Issuer whose access tokens (JWT) the LRS accepts; empty: none are accepted."
+    )
+    bearer_audience: str = Field("learnlake", description="What a token's claim aud must name.")
+    bearer_algorithms: str = Field(
+        "RS256 PS256 ES256 EdDSA",
+        description="Signature algorithms that are accepted, with public keys only.",
+    )
+    bearer_leeway_seconds: int = Field(
+        60, ge=0, le=600, description="How far the issuer's clock and ours may differ."
+    )
+    bearer_scope_claim: str = Field(
+        "scope", description="Claim with a token's scopes: words in one text, or a list."
+    )
+    bearer_scopes_allowed: str = Field(
+        "statements/write statements/read/mine state profile",
+        description="Scopes that a token may bring; all others in it give nothing.",
+    )
+    bearer_scopes_default: str = Field(
+        "", description="Scopes of a token without that claim; empty: it opens nothing."
+    )
+    bearer_tenant: str = Field("default", description="Tenant of all tokens, if no claim names it.")
+    bearer_tenant_claim: str | None = Field(
+        None, description="Claim that names the tenant; a token without it is then refused."
+    )
+    bearer_authority_claim: str = Field(
+        "sub",
+        description="Claim that names the authority of what a token stores; without it the client's id does.",
+    )
+    bearer_keys_seconds: float = Field(
+        3600.0, description="The issuer's keys are fetched again when they are older than this."
+    )
+    bearer_refetch_seconds: float = Field(
+        10.0, description="After an unknown key in a token the issuer is asked at most this often."
+    )
+
     # Pipeline
     sensor_interval_seconds: int = Field(
         5, description="How often the sensor looks for newly sealed statements."

@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = Store(settings)
-        app.state.service = Service(settings, store, Authenticator(store), Metrics(store))
+        app.state.service = Service(settings, store, Authenticator(settings, store), Metrics(store))
         try:
             yield
         finally:

@@ -6,15 +6,19 @@ import contextlib
 import dataclasses
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from learnlake.errors import InputError
 from learnlake.settings import Settings
 from lrs.store.database import Connection, open_database
+
+if TYPE_CHECKING:
+    from learnlake.bearer import Identity
 
 SCOPES = (
     "all",
@@ -34,7 +38,10 @@ _SCRYPT: dict[str, Any] = {"n": 2**11, "r": 8, "p": 1, "dklen": 32}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Credential:
-    """A key with what it may do. `secret` is known only where it has just been made."""
+    """A key with what it may do. `secret` is known only where it has just been made.
+
+    One of bearer tokens stands for an authority (issuer, tenant and name), has no secret, and what it may do is in each token.
+    """
 
     number: int
     key: str
@@ -42,12 +49,16 @@ class Credential:
     tenant: str
     scopes: tuple[str, ...]
     is_revoked: bool = False
+    issuer: str | None = None
     secret: str | None = dataclasses.field(default=None, repr=False)
 
     @property
     def authority(self) -> dict[str, Any]:
         """The agent that the LRS names as authority of what this credential stores."""
-        account = {"homePage": AUTHORITY_HOME_PAGE, "name": f"{self.tenant}:{self.name}"}
+        if self.issuer is not None:
+            account = {"homePage": self.issuer, "name": self.name}
+        else:
+            account = {"homePage": AUTHORITY_HOME_PAGE, "name": f"{self.tenant}:{self.name}"}
         return {"objectType": "Agent", "account": account}
 
 
@@ -101,9 +112,9 @@ def list_(settings: Settings) -> list[Credential]:
     """All credentials, revoked ones too, without secrets."""
     with contextlib.closing(open_database(settings).connect(read_only=True)) as connection:
         return [
-            Credential(number, key, name, tenant, tuple(scopes.split()), revoked is not None)
-            for number, key, name, tenant, scopes, revoked in connection.rows(
-                "select number, key, name, tenant, scopes, revoked from credential order by number"
+            Credential(number, key, name, tenant, tuple(scopes.split()), revoked is not None, issuer)
+            for number, key, name, tenant, scopes, revoked, issuer in connection.rows(
+                "select number, key, name, tenant, scopes, revoked, issuer from credential order by number"
             )
         ]
 
@@ -135,9 +146,57 @@ def verify(connection: Connection, key: str, secret: str) -> Credential | None:
     return Credential(number, key, name, tenant, tuple(scopes.split()))
 
 
+def of_token(connection: Connection, identity: Identity) -> Credential | None:
+    """What the store knows of a token's authority, with the scopes of this token; None if it is new."""
+    key = _token_key(identity)
+    rows = connection.rows("select number, revoked from credential where key = ?", (key,))
+    if not rows:
+        return None
+    number, revoked = rows[0]
+    return Credential(
+        number,
+        key,
+        identity.name,
+        identity.tenant,
+        identity.scopes,
+        is_revoked=revoked is not None,
+        issuer=identity.issuer,
+    )
+
+
+def add_token(connection: Connection, identity: Identity) -> Credential:
+    """The same for one that may be new. The caller holds a writing transaction."""
+    connection.execute(
+        "insert into credential (number, key, name, tenant, scopes, salt, digest, created, issuer)"
+        " select coalesce(max(number), 0) + 1, ?, ?, ?, '', ?, ?, ?, ? from credential where true"
+        " on conflict do nothing",
+        (
+            _token_key(identity),
+            identity.name,
+            identity.tenant,
+            b"",
+            b"",  # equal to no digest: no secret opens it
+            time.time_ns() // 1000,
+            identity.issuer,
+        ),
+    )
+    made = of_token(connection, identity)
+    assert made is not None
+    return made
+
+
+def _token_key(identity: Identity) -> str:
+    """Stands in the place of a key. With its colon it is no key that Basic authentication could name."""
+    text = json.dumps([identity.issuer, identity.tenant, identity.name])
+    return f"bearer:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
 def generation(connection: Connection) -> tuple[int, int]:
-    """Changes whenever a credential is made or revoked: what was verified before then must be verified again."""
-    made, revoked = connection.rows("select count(*), count(revoked) from credential")[0]
+    """Changes whenever a credential is made or revoked: what was verified before then must be verified again.
+
+    Authorities of tokens are made by the LRS itself, many on a school's morning, and change nothing for anybody else.
+    """
+    made, revoked = connection.rows("select count(*) - count(issuer), count(revoked) from credential")[0]
     return made, revoked
 
 

@@ -102,16 +102,7 @@ def resource(
             if is_alternate(request):
                 request = await _unfold(request, service, own_version)
             version = _version(request, own_version, is_open=is_open)
-            credential = (
-                _ANYONE
-                if is_open
-                else await service.authenticator.check(request.headers.get("authorization"))
-            )
-            if credential is None:
-                challenge = {"WWW-Authenticate": 'Basic realm="xAPI", charset="UTF-8"'}
-                raise ApiError(
-                    401, "a valid key and secret are needed", SECTION_AUTHENTICATION, headers=challenge
-                )
+            credential = _ANYONE if is_open else await service.authenticator.check(request)
             handler = handlers[_method(request, handlers)]
             response = await handler(Call(request, service, base, version, credential))
         except Flaw as flaw:

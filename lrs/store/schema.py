@@ -66,5 +66,9 @@ MIGRATIONS: list[list[str]] = [
         )""",
         "create unique index document_place on document (tenant, kind, activity, agent, registration, name)",
     ],
+    [
+        # Authorities of bearer tokens are credentials with an issuer and without a secret.
+        "alter table credential add column issuer text",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""

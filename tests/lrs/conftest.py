@@ -25,7 +25,7 @@ def postgres(free_port: Callable[[], int]) -> Iterator[str]:
         yield server
 
 
-def _use(backend: str, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def use_backend(backend: str, patch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Point the settings at the back end; on PostgreSQL at a new database."""
     if backend == "postgresql":
         server = request.getfixturevalue("postgres")
@@ -44,7 +44,7 @@ def shared_lrs(
             folder = tmp_path_factory.mktemp("lrs")
             patch.setenv("LEARNLAKE_HOME", str(folder / "home"))
             patch.setenv("LEARNLAKE_CONFIG", str(folder / "none.toml"))
-            _use(request.param, patch, request)
+            use_backend(request.param, patch, request)
             settings = get_settings()
             settings.home.create()
             lrs = stack.enter_context(serving(settings, free_port()))
@@ -74,6 +74,6 @@ def each_lrs(
     free_port: Callable[[], int],
 ) -> Iterator[Lrs]:
     """An LRS of this test's own, on each back end in turn."""
-    _use(request.param, monkeypatch, request)
+    use_backend(request.param, monkeypatch, request)
     with serving(get_settings(), free_port()) as lrs:
         yield lrs

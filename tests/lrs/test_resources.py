@@ -414,6 +414,8 @@ def test_credentials_in_the_url_are_no_credentials(shared_lrs: Lrs) -> None:
             "Basic " + base64.b64encode(b"no-colon").decode(),
         ):
             headers = {} if header is None else {"Authorization": header}
-            assert client.get("/statements", headers=headers).status_code == 401
+            refused = client.get("/statements", headers=headers)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"] == 'Basic realm="xAPI", charset="UTF-8"'
         right = "basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
         assert client.get("/statements", headers={"Authorization": right}).status_code == 200
