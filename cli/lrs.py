@@ -5,17 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import threading
+import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.progress import StageBars
 from learnlake.errors import InputError
 from learnlake.log import configure_logging
 from learnlake.settings import get_settings
+
+if TYPE_CHECKING:
+    from lrs.removal import Plan
 
 app = typer.Typer(help="The Learning Record Store.", no_args_is_help=True)
 credential_app = typer.Typer(help="Keys of LMSs and other sources.", no_args_is_help=True)
@@ -181,6 +186,60 @@ def _note(tenant: str, action: str, resource: str) -> None:
     audit.append(get_settings().home.audit_db, entry)
 
 
+@app.command("delete")
+def delete(
+    tenant: Annotated[str, typer.Option(help="Whose statements.")] = "default",
+    statement_id: Annotated[
+        list[str] | None, typer.Option("--id", help="A statement's id; may be given several times.")
+    ] = None,
+    credential: Annotated[str | None, typer.Option(help="Only what this key has stored.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those stored after this time (ISO 8601).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only those stored up to this time (ISO 8601).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Delete statements for good, from store and lake: those that meet every condition given."""
+    from lrs import removal
+
+    settings = get_settings()
+    selection = removal.Selection(
+        tenant,
+        ids=None if statement_id is None else [_uuid(text) for text in statement_id],
+        credential=credential,
+        since=_microseconds(since, "--since"),
+        until=_microseconds(until, "--until"),
+    )
+    planned = removal.plan(settings, selection)
+    _show_plan(planned)
+    if dry_run or not planned.statements:
+        return
+    if not yes:
+        typer.confirm(f"Delete {planned.statements} statements of {tenant} for good?", abort=True)
+    with StageBars(console) as bars:
+        removed = removal.remove(
+            settings, selection, progress=lambda step, done, of: bars(step, done, of, "statements")
+        )
+    _note(tenant, "delete", f"removal:{removed.number}:statements:{removed.statements}")
+    console.print(
+        f"removal {removed.number}: {removed.statements} statements, {removed.attachments} attachments"
+        f" and {removed.lake_rows} rows of the lake are gone; the next pipeline run builds the marts without them",
+        highlight=False,
+    )
+
+
+def _show_plan(planned: Plan) -> None:
+    table = Table("stored on (UTC)", "statements")
+    for day, count in planned.days.items():
+        table.add_row(str(day), str(count))
+    console.print(table)
+    console.print(
+        f"{planned.statements} statements, of which {planned.partners} go along as the other half of a voided pair;"
+        f" {planned.attachments} attachments that no other statement has; {planned.referring} statements stay"
+        " and refer to one that goes.",
+        highlight=False,
+    )
+
+
 @lake_app.command()
 def seal(
     follow: Annotated[bool, typer.Option("--follow", help="Keep sealing until stopped.")] = False,
@@ -236,6 +295,13 @@ def verify() -> None:
             console.print(f"{check.tenant} {check.stored_date}: {difference}", highlight=False)
     if not all(check.is_equal for check in checks):
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no statement id", where="--id", mend="give a UUID") from None
 
 
 def _microseconds(text: str | None, option: str) -> int | None:

@@ -17,12 +17,12 @@ _CHUNK_BYTES = 256 * 1024
 
 
 class Draft:
-    """A file that is still arriving; it becomes an attachment by `keep`, or goes by `discard`."""
+    """A file that is still arriving; it becomes an attachment by `keep`, and its draft goes by `discard`."""
 
     def __init__(self, folder: Path, sha2: str) -> None:
         self.sha2 = sha2.lower()
         self._hash = hashlib.new(_ALGORITHMS.get(len(sha2), "sha256"))
-        self._target = folder / self.sha2[:2] / self.sha2
+        self._target = path_of(folder, self.sha2)
         drafts = folder / "drafts"
         drafts.mkdir(parents=True, exist_ok=True)
         self.path = drafts / uuid.uuid4().hex
@@ -38,12 +38,16 @@ class Draft:
         return self._hash.hexdigest() == self.sha2
 
     def keep(self) -> None:
-        """Durable under its hash once this returns."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Durable under its hash once this returns. Called again it puts back what was removed in between."""
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
         self._target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(self._target)
+        try:
+            os.link(self.path, self._target)
+        except FileExistsError:
+            return
         for folder in (self._target.parent, self._target.parent.parent):
             descriptor = os.open(folder, os.O_RDONLY)
             os.fsync(descriptor)
@@ -73,6 +77,11 @@ def folder_of(home: Home, tenant: str) -> Path:
     return home.attachments / tenant
 
 
+def path_of(folder: Path, sha2: str) -> Path:
+    """Where the file with this hash (lower case) is, if it is here."""
+    return folder / sha2[:2] / sha2
+
+
 def described(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The attachment objects of the statement and of its sub-statement."""
     yield from statement.get("attachments", ())
@@ -87,7 +96,7 @@ def found(folder: Path, statements: Iterable[dict[str, Any]]) -> list[Attachment
     for statement in statements:
         for attachment in described(statement):
             sha2 = attachment["sha2"].lower()
-            path = folder / sha2[:2] / sha2
+            path = path_of(folder, sha2)
             if sha2 not in seen and path.is_file():
                 seen[sha2] = Attachment(attachment["sha2"], attachment["contentType"], path)
     return list(seen.values())

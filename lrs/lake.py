@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
-import fcntl
 import hashlib
 import logging
 import threading
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from learnlake.errors import BusyError
 from learnlake.home import Home
 from learnlake.identity import identity_secret
 from learnlake.settings import Settings
-from lrs.lake_columns import PARTITION_BY, SCHEMA, STATISTICS, to_table
+from lrs import removal
+from lrs.delta import SEAL, WRITER, create_table, elected, open_table, watermark
+from lrs.lake_columns import to_table
 from lrs.store import read, reading
 
 logger = logging.getLogger(__name__)
 
-APP_ID = "learnlake-seal"
-_WRITER = WriterProperties(compression="ZSTD", compression_level=3)
 _COMPACT_AFTER_SEALS = 100
 _TARGET_FILE_BYTES = 128 * 1024 * 1024
 _VACUUM_HOURS = 24
@@ -56,13 +53,13 @@ class DayCheck:
 
 def sealed_seq(home: Home) -> int:
     """The last sequence number in the lake; 0 before the first seal."""
-    table = _open(home)
-    return 0 if table is None else _watermark(table)
+    table = open_table(home)
+    return 0 if table is None else watermark(table)
 
 
 def seal_once(settings: Settings) -> SealReport:
     """Seal everything committed so far. Raises BusyError while another sealer is at work."""
-    with _elected(settings.home):
+    with elected(settings.home):
         return _seal(settings)
 
 
@@ -72,7 +69,7 @@ def seal_forever(settings: Settings, *, stop: threading.Event | None = None) -> 
     is_waiting = False
     while not stop.is_set():
         try:
-            with _elected(settings.home):
+            with elected(settings.home):
                 _follow(settings, stop)
         except BusyError:
             if not is_waiting:
@@ -83,14 +80,14 @@ def seal_forever(settings: Settings, *, stop: threading.Event | None = None) -> 
 
 def compact(settings: Settings) -> dict[str, int]:
     """Join small files into large ones while readers go on; files replaced a day ago or earlier are removed."""
-    with _elected(settings.home):
+    with elected(settings.home):
         return _compact(settings.home)
 
 
 def verify(settings: Settings) -> list[DayCheck]:
     """Compare store and lake by count and by hash for each tenant and day, up to the sealed sequence number."""
-    table = _open(settings.home)
-    up_to = 0 if table is None else _watermark(table)
+    table = open_table(settings.home)
+    up_to = 0 if table is None else watermark(table)
     lake = {} if table is None else _lake_counts(table)
     with reading(settings) as connection:
         store = {(tenant, day): count for tenant, day, count in read.counts(connection, up_to=up_to)}
@@ -133,10 +130,15 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
 def _seal(settings: Settings) -> SealReport:
     """Append ranges of sequence numbers until nothing is left. The log records each range's end with its rows.
 
+    Removals that are decided are done first: of their statements none comes into the lake again.
     The store commits in the order of the sequence, so everything up to the newest one seen is there to be read.
     """
-    table = _open(settings.home) or _create(settings.home)
-    first = done = _watermark(table)
+    try:
+        removal.finish(settings)
+    except BusyError as error:  # it stays in the journal, and is tried again in the next round
+        logger.warning("a removal is not finished: %s", error.what)
+    table = open_table(settings.home) or create_table(settings.home)
+    first = done = watermark(table)
     secret = identity_secret(settings.home)
     count = commits = 0
     with reading(settings) as connection:
@@ -149,45 +151,18 @@ def _seal(settings: Settings) -> SealReport:
                 table,
                 to_table(rows, secret=secret),
                 mode="append",
-                writer_properties=_WRITER,
-                commit_properties=CommitProperties(app_transactions=[Transaction(APP_ID, last)]),
+                writer_properties=WRITER,
+                commit_properties=CommitProperties(app_transactions=[Transaction(SEAL, last)]),
             )
             done, count, commits = last, count + len(rows), commits + 1
     return SealReport(first, done, count, commits)
 
 
-def _create(home: Home) -> DeltaTable:
-    return DeltaTable.create(
-        str(home.lake_statements),
-        schema=SCHEMA,
-        mode="ignore",
-        partition_by=PARTITION_BY,
-        name="statements",
-        description="Every committed xAPI statement, exactly once",
-        configuration={
-            "delta.dataSkippingStatsColumns": STATISTICS,
-            "delta.logRetentionDuration": "interval 1 days",
-            "delta.checkpointInterval": "50",
-        },
-    )
-
-
-def _open(home: Home) -> DeltaTable | None:
-    try:
-        return DeltaTable(str(home.lake_statements))
-    except TableNotFoundError:
-        return None
-
-
-def _watermark(table: DeltaTable) -> int:
-    return table.transaction_version(APP_ID) or 0
-
-
 def _compact(home: Home) -> dict[str, int]:
-    table = _open(home)
+    table = open_table(home)
     if table is None:
         return {"files_added": 0, "files_removed": 0, "files_deleted": 0}
-    result = table.optimize.compact(target_size=_TARGET_FILE_BYTES, writer_properties=_WRITER)
+    result = table.optimize.compact(target_size=_TARGET_FILE_BYTES, writer_properties=WRITER)
     deleted = table.vacuum(retention_hours=_VACUUM_HOURS, enforce_retention_duration=False, dry_run=False)
     table.cleanup_metadata()
     return {
@@ -195,22 +170,6 @@ def _compact(home: Home) -> dict[str, int]:
         "files_removed": int(result["numFilesRemoved"]),
         "files_deleted": len(deleted),
     }
-
-
-@contextlib.contextmanager
-def _elected(home: Home) -> Iterator[None]:
-    """One sealer per home: whoever holds the lock; the system lets go of it when its process ends, however it ends."""
-    home.run.mkdir(parents=True, exist_ok=True)
-    with (home.run / "seal.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError(
-                "another sealer is at work on this home folder",
-                where=str(home.run / "seal.lock"),
-                mend="let it do it, or stop it first",
-            ) from None
-        yield
 
 
 def _lake_counts(table: DeltaTable) -> dict[tuple[str, dt.date], int]:

@@ -103,6 +103,11 @@ class Working:
         people = generations.current(self.home.lake_people)
         held = catalogue.ensure(self.home)
         defined = definitions(self.settings)
+        if before.sealed_seq and before.removal != held_lake.removal:
+            # What came from rows that the lake no longer has cannot be told apart by now, predictions included.
+            self._close()
+            working_file.discard(self.home)
+            before = Watermark()
         is_full = (
             self._full_refresh or before.definitions != defined or before.sealed_seq > held_lake.sealed_seq
         )
@@ -111,6 +116,7 @@ class Working:
             from_seq = min(from_seq, held_lake.seq_before(self._retake_from))
         self._ends_at = Watermark(
             sealed_seq=held_lake.sealed_seq,
+            removal=held_lake.removal,
             people_generation=people.name if people else "",
             catalogue_generation=held.name,
             as_of=today(self.settings).isoformat(),

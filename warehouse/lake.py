@@ -17,15 +17,22 @@ from learnlake.home import Home
 SEAL = "learnlake-seal"
 """Application transaction of the Delta log whose version is the last sealed `seq`."""
 
+REMOVAL = "learnlake-removal"
+"""Application transaction whose version changes whenever rows were removed from the lake."""
+
 _COUNTS = {"tenant": pl.String, "stored_date": pl.Date, "lake_count": pl.Int64}
 
 
 @dataclasses.dataclass(frozen=True)
 class Lake:
-    """One version of the lake. `files` has path, tenant, stored_date, lake_count, min_seq, max_seq (null: not known)."""
+    """One version of the lake. `removal` names the newest removal of rows from it.
+
+    `files` has path, tenant, stored_date, lake_count, min_seq, max_seq (null: not known).
+    """
 
     version: int
     sealed_seq: int
+    removal: int
     files: pl.DataFrame
 
     def files_after(self, seq: int) -> list[str]:
@@ -52,7 +59,7 @@ def open_lake(home: Home) -> Lake:
         table = DeltaTable(home.lake_statements)
     except TableNotFoundError:
         empty = {"path": pl.String, **_COUNTS, "min_seq": pl.Int64, "max_seq": pl.Int64}
-        return Lake(-1, 0, pl.DataFrame(schema=empty))
+        return Lake(-1, 0, 0, pl.DataFrame(schema=empty))
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     files = actions.select(
         path=str(home.lake_statements) + "/" + pl.col("path").str.replace_all("%25", "%", literal=True),
@@ -62,16 +69,23 @@ def open_lake(home: Home) -> Lake:
         min_seq=_statistic(actions, "min.seq"),
         max_seq=_statistic(actions, "max.seq"),
     )
-    return Lake(table.version(), table.transaction_version(SEAL) or 0, files)
+    sealed, removal = (table.transaction_version(name) or 0 for name in (SEAL, REMOVAL))
+    return Lake(table.version(), sealed, removal, files)
 
 
 def _statistic(actions: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name) if name in actions.columns else pl.lit(None, pl.Int64)
 
 
-def sealed_seq(home: Home) -> int:
-    """The last sealed `seq`, 0 before the first seal: reads the log's end only."""
+def position(home: Home) -> tuple[int, int]:
+    """(last sealed `seq`, newest removal), zeros before the first seal: reads the log's end only."""
     try:
-        return DeltaTable(home.lake_statements).transaction_version(SEAL) or 0
+        table = DeltaTable(home.lake_statements)
     except TableNotFoundError:
-        return 0
+        return 0, 0
+    return table.transaction_version(SEAL) or 0, table.transaction_version(REMOVAL) or 0
+
+
+def sealed_seq(home: Home) -> int:
+    """The last sealed `seq`, 0 before the first seal."""
+    return position(home)[0]

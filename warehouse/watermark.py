@@ -33,6 +33,7 @@ class Watermark:
     """Everything a build depends on. Two equal watermarks mean two equal builds."""
 
     sealed_seq: int = 0
+    removal: int = 0
     people_generation: str = ""
     catalogue_generation: str = ""
     as_of: str = ""
@@ -83,8 +84,10 @@ def pending(home: Home, settings: Settings, *, model_versions: Mapping[str, str]
 def observe(home: Home, settings: Settings, model_versions: Mapping[str, str]) -> Watermark:
     """The watermark that a run which starts now would end with."""
     people, catalogue = (generations.current(root) for root in (home.lake_people, home.lake_catalogue))
+    sealed_seq, removal = lake.position(home)
     return Watermark(
-        sealed_seq=lake.sealed_seq(home),
+        sealed_seq=sealed_seq,
+        removal=removal,
         people_generation=people.name if people else "",
         catalogue_generation=catalogue.name if catalogue else "",
         as_of=today(settings).isoformat(),
@@ -98,6 +101,8 @@ def differences(before: Watermark, after: Watermark) -> list[str]:
     found = []
     if after.sealed_seq != before.sealed_seq:
         found.append(f"{after.sealed_seq - before.sealed_seq} statements sealed since")
+    if after.removal != before.removal:
+        found.append("statements were removed from the lake")
     if after.people_generation != before.people_generation:
         found.append("the roster has changed")
     if after.catalogue_generation != before.catalogue_generation:

@@ -107,6 +107,12 @@ def _declare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("drop table if exists declared")
 
 
+def discard(home: Home) -> None:
+    """Begin anew with no byte of what was there; the caller holds the lock and has nothing open."""
+    for path in home.working_file.parent.glob(f"{home.working_file.name}*"):
+        path.unlink()
+
+
 def clear(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop everything that dbt has made, so that a full rebuild leaves no table of an older project behind."""
     schemas = connection.execute(

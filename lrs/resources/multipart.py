@@ -106,9 +106,9 @@ class Parts:
             )
 
     def keep(self) -> None:
-        """Make every file durable."""
-        for sha2 in list(self.drafts):
-            self.drafts.pop(sha2).keep()
+        """Make every file durable, once more after the commit: a removal in between may have found it unused."""
+        for draft in self.drafts.values():
+            draft.keep()
 
     def _grow(self, name: str, data: bytes) -> None:
         setattr(self, name, getattr(self, name) + data)

@@ -177,7 +177,9 @@ async def _take(
         parts.check(statements, call.version)
         # A file without its statement does no harm, a statement without its file would.
         parts.keep()
-        return items, await _store(call, items)
+        stored = await _store(call, items)
+        parts.keep()
+        return items, stored
 
 
 def _prepare(call: Call, raw: bytes, statement: dict[str, Any], *, named_id: str | None = None) -> Prepared:

@@ -172,7 +172,7 @@ def _write_references(
         if statement.is_voiding and statement.target:
             _void(connection, tenant, statement.target)
         if statement.target or (tenant, statement.id) in awaited:
-            keys = _keys_below(connection, tenant, statement.id, keys_of)
+            keys = keys_below(connection, tenant, statement.id, keys_of)
             _spread(connection, tenant, statement.id, keys)
 
 
@@ -200,7 +200,7 @@ def _referred_to(connection: Connection, arrived: set[tuple[str, bytes]]) -> dic
     return {key: is_voiding for key, is_voiding in found.items() if key in arrived}
 
 
-def _keys_below(connection: Connection, tenant: str, statement_id: bytes, keys_of: KeysOf) -> set[int]:
+def keys_below(connection: Connection, tenant: str, statement_id: bytes, keys_of: KeysOf) -> set[int]:
     """The keys of the statement and of all that it refers to, as far as they have arrived."""
     keys: set[int] = set()
     seen: set[bytes] = set()

@@ -33,6 +33,9 @@ class Connection(Protocol):
     def consistent_through(self) -> int:
         """Microseconds up to which every statement, present and future, can be seen."""
 
+    def scrub(self, tables: Sequence[str]) -> bool:
+        """Take what was deleted from `tables` off the disk too; False when a reader is in the way: try again later."""
+
     def close(self) -> None: ...
 
 
@@ -47,6 +50,9 @@ class Database(Protocol):
 
 
 _CHUNKS = (256, 32, 4, 1)
+_BUSY_SECONDS = 30
+_SCRUB_WAIT_MILLISECONDS = 300
+"""How long emptying the write-ahead log may keep writers waiting for a reader to end."""
 
 
 def insert_rows(
@@ -98,11 +104,13 @@ class SqliteConnection:
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
         self._raw = sqlite3.connect(
-            path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         self._raw.execute("pragma journal_mode=wal")
         self._raw.execute("pragma synchronous=full")
         self._raw.execute("pragma wal_autocheckpoint=8000")
+        # What is deleted or moved is overwritten with zeros: a removed statement must not live on in a page's free space.
+        self._raw.execute("pragma secure_delete=on")
         self._raw.execute(f"pragma cache_size={-32_000 if read_only else -192_000}")
         if read_only:
             self._raw.execute("pragma query_only=on")
@@ -135,6 +143,16 @@ class SqliteConnection:
 
     def consistent_through(self) -> int:
         return int(self.rows("select last_stored from sequence")[0][0])
+
+    def scrub(self, tables: Sequence[str]) -> bool:
+        """The pages are clean by `secure_delete`; older versions of them are in the write-ahead log, which is emptied."""
+        self._raw.execute("pragma wal_checkpoint(passive)")
+        self._raw.execute(f"pragma busy_timeout={_SCRUB_WAIT_MILLISECONDS}")
+        try:
+            is_blocked, _, _ = self._raw.execute("pragma wal_checkpoint(truncate)").fetchone()
+        finally:
+            self._raw.execute(f"pragma busy_timeout={_BUSY_SECONDS * 1000}")
+        return not is_blocked
 
     def close(self) -> None:
         self._raw.close()

@@ -68,6 +68,11 @@ class PostgresConnection:
         )
         return int(now if is_idle else last_stored)
 
+    def scrub(self, tables: Sequence[str]) -> bool:
+        """Dead rows are given back to their pages; PostgreSQL overwrites them with the next rows that come there."""
+        self._raw.execute(f"vacuum {', '.join(tables)}")
+        return True
+
     def close(self) -> None:
         self._raw.close()
 

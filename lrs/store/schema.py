@@ -70,5 +70,26 @@ MIGRATIONS: list[list[str]] = [
         # Authorities of bearer tokens are credentials with an issuer and without a secret.
         "alter table credential add column issuer text",
     ],
+    [
+        # The journal of removals: numbers only. `decided` (all is listed, it will be done) and `finished` are times in microseconds.
+        """create table removal (
+            number bigint primary key,
+            tenant text not null,
+            asked bigint not null,
+            decided bigint,
+            finished bigint,
+            statements bigint not null default 0,
+            documents bigint not null default 0,
+            attachments bigint not null default 0,
+            lake_rows bigint not null default 0
+        )""",
+        # Emptied when a removal is finished.
+        """create table removal_statement (
+            removal bigint not null, seq bigint not null, primary key (removal, seq)
+        ) {clustered}""",
+        """create table removal_attachment (
+            removal bigint not null, sha2 text not null, primary key (removal, sha2)
+        ) {clustered}""",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""

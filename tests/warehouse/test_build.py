@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from data_contracts.sql_checks import check_marts, check_sources
 from learnlake.errors import BusyError, ContractError, PipelineError
 from learnlake.settings import Settings
+from lrs.lake_removal import remove_rows
 from people.db import open_people
 from tests.warehouse.sealed import ANSWERED, ITEM, VIEWED, activity, seal, statement
 from warehouse import dbt_run, snapshot, working_file
@@ -178,6 +179,30 @@ def test_a_run_killed_in_the_middle_of_dbt_or_a_broken_file_leaves_nothing_in_th
     home.working_file.write_bytes(b"not a database" * 1000)  # as a failing disk leaves it: built anew
     assert run(settings, people).statement_count == 9
     assert published(settings, whole) == [(9, 9)]
+
+
+def test_what_was_removed_from_the_lake_leaves_the_marts_with_the_next_run(
+    settings: Settings, people: Engine
+) -> None:
+    home = settings.home
+    seal(home, answers("ada", 4) + answers("ben", 3), stored=DAY + dt.timedelta(hours=1))
+    run(settings, people)
+    with Working(home, settings) as working:
+        ada = published(settings, "select person_key from fct_statement where seq = 1")[0][0]
+        working.connection.execute(
+            "insert into main.prd_mastery by name select 't' as tenant, ? as person_key, 's' as skill_key",
+            [ada],
+        )
+    remove_rows(home, tenant="t", seqs=[1, 2, 3, 4], number=1, progress=lambda done: None)
+    assert pending(home, settings).reasons == ("statements were removed from the lake",)
+    seal(home, answers("eve", 2), stored=DAY + dt.timedelta(hours=2))
+    assert run(settings, people).statement_count == 5
+    assert published(settings, "select count(*) from fct_statement where seq <= 4") == [(0,)]
+    assert published(settings, "select count(*) from prd_mastery") == [(0,)]
+    assert not pending(home, settings)
+    seal(home, answers("eve", 2), stored=DAY + dt.timedelta(hours=3))
+    with Working(home, settings) as working:
+        assert not working.look().is_full_refresh
 
 
 def test_a_second_run_is_told_who_holds_the_working_file(settings: Settings) -> None:
