@@ -63,6 +63,11 @@ def credential_create(
     ] = None,
     key: Annotated[str | None, typer.Option(help="A key of your own; otherwise one is made.")] = None,
     secret: Annotated[str | None, typer.Option(help="A secret of your own; otherwise one is made.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Requests a second; 0: no limit; default LEARNLAKE_RATE_LIMIT_PER_SECOND."),
+    ] = None,
+    burst: Annotated[int | None, typer.Option(help="Requests at once; default: two seconds' worth.")] = None,
 ) -> None:
     """Make a credential. The secret is shown once and kept only as a hash."""
     from lrs import credentials
@@ -70,7 +75,14 @@ def credential_create(
     settings = get_settings()
     settings.home.create()
     made = credentials.create(
-        settings, name=name, tenant=tenant, scopes=scope or ["all"], key=key, secret=secret
+        settings,
+        name=name,
+        tenant=tenant,
+        scopes=scope or ["all"],
+        key=key,
+        secret=secret,
+        rate=rate,
+        burst=burst,
     )
     _note(made.tenant, "create-credential", f"credential:{made.key}")
     console.print(
@@ -84,10 +96,18 @@ def credential_list() -> None:
     """All credentials, without secrets; also those that bearer tokens brought: their scopes are in each token."""
     from lrs import credentials
 
-    table = Table("key", "name", "tenant", "scopes", "issuer", "state")
+    table = Table("key", "name", "tenant", "scopes", "rate", "issuer", "state")
     for item in credentials.list_(get_settings()):
         state = "revoked" if item.is_revoked else "in force"
-        table.add_row(item.key, item.name, item.tenant, ", ".join(item.scopes), item.issuer or "", state)
+        table.add_row(
+            item.key,
+            item.name,
+            item.tenant,
+            ", ".join(item.scopes),
+            "" if item.rate is None else f"{item.rate:g}/s",
+            item.issuer or "",
+            state,
+        )
     console.print(table)
 
 

@@ -84,6 +84,14 @@ class Settings(BaseSettings):
         50_000, description="Most statements in one sealed file; bounds the sealer's memory."
     )
 
+    # Limits per credential
+    rate_limit_per_second: float = Field(
+        0.0, ge=0, description="Requests a second of one credential before the LRS answers 429; 0: no limit."
+    )
+    rate_limit_burst: int = Field(
+        0, ge=0, description="Requests that a credential may send at once; 0: two seconds' worth."
+    )
+
     # Bearer tokens of an OpenID provider
     bearer_issuer: str | None = Field(
         None, description="Issuer whose access tokens (JWT) the LRS accepts; empty: none are accepted."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import time
@@ -11,9 +12,10 @@ from starlette.requests import Request
 
 from learnlake.settings import Settings
 from lrs import credentials
-from lrs.answers import SECTION_AUTHENTICATION, ApiError
+from lrs.answers import SECTION_AUTHENTICATION, SECTION_ERRORS, ApiError
 from lrs.credentials import Credential
 from lrs.store import Store
+from lrs.throttle import Bucket, Guard, retry_after, source_of
 
 if TYPE_CHECKING:
     from learnlake.bearer import Verifier
@@ -36,43 +38,95 @@ class Authenticator:
             from learnlake import bearer  # half a second that nobody pays who has no issuer
 
             self._verifier = bearer.Verifier(settings)
-        self._verified: dict[bytes, tuple[Credential, float]] = {}
+        self._verified: dict[bytes, tuple[Credential, float, Bucket | None]] = {}
+        self._checking: dict[tuple[bytes, str], asyncio.Task[tuple[Credential, float]]] = {}
+        self._guard = Guard()
+        self._buckets: dict[int, Bucket] = {}
+        self._rate, self._burst = settings.rate_limit_per_second, settings.rate_limit_burst
         self._generation: tuple[int, int] = (-1, -1)
         self._looked = 0.0
 
     async def check(self, request: Request) -> Credential:
-        """The credential of the request. Raises ApiError 401, or 503 when the issuer of a token cannot be asked."""
+        """The credential of the request. Raises ApiError 401; 429 for one that asks or guesses too much; 503 when the issuer
+        of a token cannot be asked."""
         header = request.headers.get("authorization")
         if header is None:
             self._refuse()
         now = time.monotonic()
         if now - self._looked > _FRESH_SECONDS:
-            self._looked = now
-            generation = await self._store.read(credentials.generation)
-            if generation != self._generation:
-                self._verified.clear()
-                self._generation = generation
+            await self._look(now)
         digest = hashlib.sha256(header.encode("utf-8", "surrogateescape")).digest()
         known = self._verified.get(digest)
-        if known is not None and now < known[1]:
-            return known[0]
-        scheme, _, value = header.partition(" ")
-        if scheme.lower() == "bearer" and self._verifier is not None:
-            credential, until = await self._of_token(self._verifier, value.strip())
-        else:
-            credential, until = await self._of_pair(scheme, value), _FOREVER
-        if len(self._verified) >= _REMEMBERED:
-            self._verified.clear()
-        self._verified[digest] = credential, until
+        if known is None or now >= known[1]:
+            known = await self._verify(digest, header, source_of((request.scope["client"] or ("",))[0]))
+        credential, _, bucket = known
+        if bucket is not None and (seconds := bucket.take(now)):
+            raise ApiError(
+                429,
+                f"the credential may ask {bucket.rate:g} times a second",
+                SECTION_ERRORS,
+                headers=retry_after(seconds),
+            )
         return credential
 
-    async def _of_pair(self, scheme: str, value: str) -> Credential:
+    async def _look(self, now: float) -> None:
+        """Forget what was verified if a credential was made or revoked."""
+        self._looked = now
+        generation = await self._store.read(credentials.generation)
+        if generation != self._generation:
+            self._verified.clear()
+            self._generation = generation
+
+    async def _verify(
+        self, digest: bytes, header: str, source: str
+    ) -> tuple[Credential, float, Bucket | None]:
+        """Check a header once, however many requests bring it side by side, and remember it."""
+        checking = self._checking.get((digest, source))
+        if checking is None:
+            checking = asyncio.ensure_future(self._of_header(header, source))
+            self._checking[digest, source] = checking
+            checking.add_done_callback(lambda _: self._checking.pop((digest, source)))
+        credential, until = await asyncio.shield(checking)
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()
+        known = self._verified[digest] = (credential, until, self._bucket(credential))
+        return known
+
+    async def _of_header(self, header: str, source: str) -> tuple[Credential, float]:
+        scheme, _, value = header.partition(" ")
+        if scheme.lower() == "bearer" and self._verifier is not None:
+            return await self._of_token(self._verifier, value.strip())
         pair = _key_and_secret(value) if scheme.lower() == "basic" else None
         if pair is None:
             self._refuse()
-        credential = await self._store.read(lambda connection: credentials.verify(connection, *pair))
+        return await self._of_pair(*pair, source), _FOREVER
+
+    def _bucket(self, credential: Credential) -> Bucket | None:
+        rate = self._rate if credential.rate is None else credential.rate
+        if not rate:
+            return None
+        by_settings = self._burst if credential.rate is None else 0
+        burst = max(1.0, credential.burst or by_settings or 2 * rate)
+        bucket = self._buckets.get(credential.number)
+        if bucket is None or (bucket.rate, bucket.burst) != (rate, burst):
+            if len(self._buckets) >= _REMEMBERED:
+                self._buckets.clear()
+            bucket = self._buckets[credential.number] = Bucket(rate, burst)
+        return bucket
+
+    async def _of_pair(self, key: str, secret: str, source: str) -> Credential:
+        if seconds := self._guard.begin(source, key):
+            raise ApiError(
+                429,
+                "too many wrong secrets came from this address",
+                SECTION_AUTHENTICATION,
+                headers=retry_after(seconds),
+            )
+        credential = await self._store.read(lambda connection: credentials.verify(connection, key, secret))
         if credential is None:
+            await self._guard.wrong(source, key)
             self._refuse()
+        self._guard.right(source, key)
         return credential
 
     async def _of_token(self, verifier: Verifier, token: str) -> tuple[Credential, float]:

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import math
 import re
 import secrets
 import time
@@ -40,6 +41,8 @@ _SCRYPT: dict[str, Any] = {"n": 2**11, "r": 8, "p": 1, "dklen": 32}
 class Credential:
     """A key with what it may do. `secret` is known only where it has just been made.
 
+    `rate` is in requests a second (0: no limit; None: as the settings say), `burst` how many may come at once.
+
     One of bearer tokens stands for an authority (issuer, tenant and name), has no secret, and what it may do is in each token.
     """
 
@@ -50,6 +53,8 @@ class Credential:
     scopes: tuple[str, ...]
     is_revoked: bool = False
     issuer: str | None = None
+    rate: float | None = None
+    burst: int | None = None
     secret: str | None = dataclasses.field(default=None, repr=False)
 
     @property
@@ -70,6 +75,8 @@ def create(
     scopes: Sequence[str] = ("all",),
     key: str | None = None,
     secret: str | None = None,
+    rate: float | None = None,
+    burst: int | None = None,
 ) -> Credential:
     """Make a credential; its secret is in the answer and nowhere else. Raises InputError for what cannot be."""
     if not _TENANT(tenant):
@@ -82,6 +89,10 @@ def create(
         raise InputError(f"unknown scope {unknown}", mend=f"choose from {', '.join(SCOPES)}")
     if key is not None and (not key or ":" in key):
         raise InputError("a key must not be empty and must not hold a colon", where=f"--key {key}")
+    if (rate is not None and not 0 <= rate < math.inf) or (burst is not None and burst < 1):
+        raise InputError(
+            "a rate must not be negative, and a burst must be 1 or more", where="--rate, --burst"
+        )
     key = key or secrets.token_hex(16)
     secret = secret or secrets.token_urlsafe(32)
     salt = secrets.token_bytes(16)
@@ -92,8 +103,8 @@ def create(
             )
         number = connection.rows("select coalesce(max(number), 0) + 1 from credential")[0][0]
         connection.execute(
-            "insert into credential (number, key, name, tenant, scopes, salt, digest, created)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into credential (number, key, name, tenant, scopes, salt, digest, created, rate, burst)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 key,
@@ -103,18 +114,23 @@ def create(
                 salt,
                 _digest(secret, salt),
                 time.time_ns() // 1000,
+                rate,
+                burst,
             ),
         )
-    return Credential(number, key, name, tenant, tuple(scopes), secret=secret)
+    return Credential(number, key, name, tenant, tuple(scopes), rate=rate, burst=burst, secret=secret)
 
 
 def list_(settings: Settings) -> list[Credential]:
     """All credentials, revoked ones too, without secrets."""
     with contextlib.closing(open_database(settings).connect(read_only=True)) as connection:
         return [
-            Credential(number, key, name, tenant, tuple(scopes.split()), revoked is not None, issuer)
-            for number, key, name, tenant, scopes, revoked, issuer in connection.rows(
-                "select number, key, name, tenant, scopes, revoked, issuer from credential order by number"
+            Credential(
+                number, key, name, tenant, tuple(scopes.split()), revoked is not None, issuer, rate, burst
+            )
+            for number, key, name, tenant, scopes, revoked, issuer, rate, burst in connection.rows(
+                "select number, key, name, tenant, scopes, revoked, issuer, rate, burst from credential"
+                " order by number"
             )
         ]
 
@@ -135,15 +151,16 @@ def revoke(settings: Settings, key: str) -> None:
 def verify(connection: Connection, key: str, secret: str) -> Credential | None:
     """The credential if key and secret are right and it is in force. Takes the same time whether the key exists or not."""
     rows = connection.rows(
-        "select number, name, tenant, scopes, salt, digest, revoked from credential where key = ?", (key,)
+        "select number, name, tenant, scopes, salt, digest, revoked, rate, burst from credential where key = ?",
+        (key,),
     )
-    number, name, tenant, scopes, salt, digest, revoked = (
-        rows[0] if rows else (0, "", "", "", b"-" * 16, b"", 0)
+    number, name, tenant, scopes, salt, digest, revoked, rate, burst = (
+        rows[0] if rows else (0, "", "", "", b"-" * 16, b"", 0, None, None)
     )
     is_right = hmac.compare_digest(_digest(secret, bytes(salt)), bytes(digest))
     if not is_right or revoked is not None:
         return None
-    return Credential(number, key, name, tenant, tuple(scopes.split()))
+    return Credential(number, key, name, tenant, tuple(scopes.split()), rate=rate, burst=burst)
 
 
 def of_token(connection: Connection, identity: Identity) -> Credential | None:

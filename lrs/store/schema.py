@@ -91,5 +91,10 @@ MIGRATIONS: list[list[str]] = [
             removal bigint not null, sha2 text not null, primary key (removal, sha2)
         ) {clustered}""",
     ],
+    [
+        # Requests a second and at once; null: as the settings say.
+        "alter table credential add column rate double precision",
+        "alter table credential add column burst integer",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""
