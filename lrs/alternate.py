@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.requests import Request
-
 from lrs.answers import ApiError
+from lrs.request import Request
 
 SECTION = "xAPI 1.0.3 Communication 1.3"
 _HEADERS = {
@@ -23,16 +22,16 @@ _METHODS = {"GET", "PUT", "POST", "DELETE", "HEAD"}
 
 
 def is_alternate(request: Request) -> bool:
-    return request.method == "POST" and "method" in request.query_params
+    return request.method == "POST" and any(name == "method" for name, _ in request.query)
 
 
 async def unfold(request: Request, body: bytes) -> Request:
     """The request that the form stands for. Its query may name nothing but the method."""
-    if request.query_params.multi_items() != [("method", request.query_params["method"])]:
+    if len(request.query) > 1:
         raise ApiError(
             400, "beside method the query may hold nothing: all else belongs into the form", SECTION
         )
-    method = request.query_params["method"].upper()
+    method = request.query[0][1].upper()
     if method not in _METHODS:
         raise ApiError(400, f"method must be one of {', '.join(sorted(_METHODS))}", SECTION)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

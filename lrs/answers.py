@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+
+from lrs.request import Request
 
 SECTION_VERSIONING = "xAPI 1.0.3 Communication 3.3; 2.0 4.1.5"
 SECTION_ERRORS = "xAPI 1.0.3 Communication 3.2; 2.0 4.1.5"
@@ -48,16 +49,15 @@ class ApiError(Exception):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body; 413 as soon as it is larger than `limit` bytes."""
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise ApiError(413, f"the body is larger than {limit} bytes", SECTION_ERRORS)
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise ApiError(400, "the body ended early", SECTION_ERRORS) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    body, more = await request.receive()
+    chunks, size = [body], len(body)
+    while more and size <= limit:
+        chunk, more = await request.receive()
+        chunks.append(chunk)
+        size += len(chunk)
+    if size > limit:
+        raise ApiError(413, f"the body is larger than {limit} bytes", SECTION_ERRORS)
+    return b"".join(chunks) if len(chunks) > 1 else body
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

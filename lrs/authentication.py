@@ -8,12 +8,11 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from starlette.requests import Request
-
 from learnlake.settings import Settings
 from lrs import credentials
 from lrs.answers import SECTION_AUTHENTICATION, SECTION_ERRORS, ApiError
 from lrs.credentials import Credential
+from lrs.request import Request
 from lrs.store import Store
 from lrs.throttle import Bucket, Guard, retry_after, source_of
 

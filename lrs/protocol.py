@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
 from starlette.responses import Response
 
 from learnlake.errors import StoreError
@@ -25,13 +24,18 @@ from lrs.answers import (
 from lrs.authentication import Authenticator
 from lrs.credentials import Credential
 from lrs.metrics import Metrics
+from lrs.request import ClientGone, Request
 from lrs.statement import Flaw, Version
 from lrs.store import Store
 from lrs.store.moment import stored_text
 from lrs.store.writer import QueueFull
 
+logger = logging.getLogger(__name__)
+
 VERSION_HEADER = "X-Experience-API-Version"
 CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
+_VERSION_NAME = VERSION_HEADER.lower()
+_CONSISTENT_NAME = CONSISTENT_THROUGH.lower().encode()
 _V1 = re.compile(r"1\.0(?:\.\d+)?").fullmatch
 _V2 = re.compile(r"2\.0(?:\.\d+)?").fullmatch
 
@@ -63,7 +67,7 @@ class Call:
     def parameters(self, allowed: frozenset[str]) -> dict[str, str]:
         """The query's parameters; unknown and repeated ones are refused."""
         found: dict[str, str] = {}
-        for name, value in self.request.query_params.multi_items():
+        for name, value in self.request.query:
             if name not in allowed:
                 raise ApiError(
                     400, f"unknown parameter {name!r}; known are {', '.join(sorted(allowed))}", SECTION_ERRORS
@@ -86,17 +90,15 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Response]]
+Endpoint = Callable[[Service, Request], Awaitable[Response]]
 
 
-def resource(
-    name: str, base: str, handlers: Mapping[str, Handler], *, is_open: bool = False
-) -> Callable[[Request], Awaitable[Response]]:
+def resource(name: str, base: str, handlers: Mapping[str, Handler], *, is_open: bool = False) -> Endpoint:
     """The endpoint of one resource under one base path. `is_open` resources need neither version nor credential."""
     own_version = base_version(base)
 
-    async def endpoint(request: Request) -> Response:
+    async def endpoint(service: Service, request: Request) -> Response:
         started = time.perf_counter()
-        service: Service = request.app.state.service
         version = own_version
         try:
             if is_alternate(request):
@@ -109,11 +111,16 @@ def resource(
             response = ApiError(400, flaw.rule, flaw.section, path=flaw.path).response()
         except ApiError as error:
             response = error.response()
+        except ClientGone:
+            response = ApiError(400, "the body ended early", SECTION_ERRORS).response()
         except (QueueFull, StoreError):
             busy = ApiError(
                 503, "the store cannot take this now", SECTION_ERRORS, headers={"Retry-After": "1"}
             )
             response = busy.response()
+        except Exception:
+            logger.exception("a request failed")
+            response = ApiError(500, "the LRS failed; its log says how", SECTION_ERRORS).response()
         await _finish(response, service, version)
         service.metrics.observe(name, request.method, response.status_code, time.perf_counter() - started)
         return _without_body(response) if request.method == "HEAD" else response
@@ -127,11 +134,39 @@ def base_version(path: str) -> Version:
 
 
 _ANYONE = Credential(0, "", "", "", ())
+# Content in a browser may speak to the LRS from any place; it shows a credential, never a cookie.
+_EXPOSED = f"ETag, Last-Modified, Content-Length, {VERSION_HEADER}, {CONSISTENT_THROUGH}".encode()
+_EVERY_ANSWER = {
+    version: [
+        (_VERSION_NAME.encode(), version.value.encode()),
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-expose-headers", _EXPOSED),
+    ]
+    for version in Version
+}
+
+
+def is_preflight(request: Request) -> bool:
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+def preflight(request: Request) -> Response:
+    """The answer to a browser that asks what it may send."""
+    asked = request.headers.get("access-control-request-headers", "")
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        "Access-Control-Allow-Headers": asked
+        or f"Authorization, Content-Type, If-Match, If-None-Match, {VERSION_HEADER}",
+        "Access-Control-Max-Age": "86400",
+        VERSION_HEADER: Version.V1.value,
+    }
+    return Response("OK", headers=headers, media_type="text/plain")
 
 
 def _version(request: Request, base_version: Version, *, is_open: bool) -> Version:
     """The version that the request names, at either base path."""
-    named = request.headers.get(VERSION_HEADER)
+    named = request.headers.get(_VERSION_NAME)
     if named is None:
         if is_open:
             return base_version
@@ -147,11 +182,11 @@ def _version(request: Request, base_version: Version, *, is_open: bool) -> Versi
 
 async def _unfold(request: Request, service: Service, base_version: Version) -> Request:
     """The request that a form of version 1.0.x stands for; version 2.0 has no such forms."""
-    named = request.headers.get(VERSION_HEADER)
+    named = request.headers.get(_VERSION_NAME)
     if base_version is Version.V2 if named is None else _V2(named):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
     unfolded = await unfold(request, await read_body(request, service.settings.body_max_bytes))
-    if _V2(unfolded.headers.get(VERSION_HEADER, "")):
+    if _V2(unfolded.headers.get(_VERSION_NAME, "")):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
     return unfolded
 
@@ -167,15 +202,15 @@ def _method(request: Request, handlers: Mapping[str, Handler]) -> str:
 
 
 async def _finish(response: Response, service: Service, version: Version) -> None:
-    headers: MutableHeaders = response.headers
-    headers[VERSION_HEADER] = version.value
-    if CONSISTENT_THROUGH not in headers:
-        headers[CONSISTENT_THROUGH] = stored_text(await service.store.consistent_through()).decode()
+    """Add what every answer carries."""
+    headers = response.raw_headers
+    headers += _EVERY_ANSWER[version]
+    if not any(name == _CONSISTENT_NAME for name, _ in headers):
+        headers.append((_CONSISTENT_NAME, stored_text(await service.store.consistent_through())))
 
 
 def _without_body(response: Response) -> Response:
     """The answer to HEAD: all headers, Content-Length included where it is known."""
-    headers = dict(response.headers)
     bare = Response(status_code=response.status_code)
-    bare.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    bare.raw_headers = response.raw_headers
     return bare

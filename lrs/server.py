@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces
-from starlette.applications import Starlette
 
 from learnlake.errors import BusyError, InputError
 from learnlake.settings import Settings, get_settings
-from lrs.app import create_app
+from lrs.app import Application
 
 _BACKLOG = 4096
 
@@ -43,7 +42,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
         _run(_serve_here(settings, host, port))
 
 
-def worker_app() -> Starlette:
+def worker_app() -> Application:
     """The application of one of several worker processes; ends with its parent, even when that is killed."""
     parent = os.getppid()
 
@@ -53,7 +52,7 @@ def worker_app() -> Starlette:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-    return create_app(get_settings())
+    return Application(get_settings())
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
@@ -72,7 +71,7 @@ async def _serve_here(settings: Settings, host: str, port: int) -> None:
     from granian.server.embed import Server
 
     server = Server(
-        create_app(settings),
+        Application(settings),
         address=host,
         port=port,
         interface=Interfaces.ASGI,

@@ -55,6 +55,10 @@ _FILTERS = frozenset(
 _GET_PARAMETERS = _FILTERS | {"statementId", "voidedStatementId", "format", "attachments"}
 
 
+_CheckParts = Callable[[list[dict[str, Any]]], None]
+"""Holds the statements' attachments against the parts of the request."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
     """How statements are answered: the format, and with or without attachments' bytes."""
@@ -71,7 +75,7 @@ async def put(call: Call) -> Response:
         raise ApiError(400, "the parameter statementId is required", SECTION_PUT)
     uuid_parameter("statementId", named)
 
-    def prepared(body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
+    def prepared(body: bytes, check_parts: _CheckParts) -> list[Prepared]:
         statement = decode_json(body)
         check_nesting(body, statement)
         check_statement(statement, call.version)
@@ -79,22 +83,29 @@ async def put(call: Call) -> Response:
             raise ApiError(
                 400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
             )
-        return [statement], [_prepare(call, body, statement, named_id=named)]
+        check_parts([statement])
+        return _prepare(call, [body], [statement], named_id=named)
 
-    await _take(call, prepared)
-    return Response(status_code=204)
+    _, stored = await _take(call, prepared)
+    return Response(status_code=204, headers=_through(stored))
 
 
 async def post(call: Call) -> Response:
     """One statement or an array of them; the ids in the order given."""
     call.need("statements/write")
     call.parameters(frozenset())
-    items, stored = await _take(call, lambda body: _checked(call, body))
+    items, stored = await _take(call, lambda body, check_parts: _checked(call, body, check_parts))
     ids = msgspec.json.encode([item.id_text for item in items])
-    return Response(ids, headers={STORED_HEADER: str(stored.new)}, media_type="application/json")
+    headers = {STORED_HEADER: str(stored.new), **_through(stored)}
+    return Response(ids, headers=headers, media_type="application/json")
 
 
-def _checked(call: Call, body: bytes) -> tuple[list[dict[str, Any]], list[Prepared]]:
+def _through(stored: Stored) -> dict[str, str]:
+    """Commits are in the order of `stored`: what this one made durable is how far everything can be seen."""
+    return {CONSISTENT_THROUGH: stored_text(stored.last_stored).decode()} if stored.last_stored else {}
+
+
+def _checked(call: Call, body: bytes, check_parts: _CheckParts) -> list[Prepared]:
     """The statements of a POST, each checked by itself and against the others of its batch."""
     value = decode_json(body)
     is_batch = type(value) is list
@@ -112,9 +123,8 @@ def _checked(call: Call, body: bytes) -> tuple[list[dict[str, Any]], list[Prepar
                 seen.add(identifier.lower())
         except Flaw as flaw:
             raise (flaw.under(position) if is_batch else flaw) from None
-    return statements, [
-        _prepare(call, piece, statement) for piece, statement in zip(pieces, statements, strict=True)
-    ]
+    check_parts(statements)
+    return _prepare(call, pieces, statements)
 
 
 async def get(call: Call) -> Response:
@@ -145,7 +155,7 @@ async def more(call: Call) -> Response:
     call.need("statements/read", "statements/read/mine", "all/read")
     call.parameters(frozenset())
     try:
-        token, _, seal = call.request.path_params["token"].partition(".")
+        token, _, seal = call.request.token.partition(".")
         if not hmac.compare_digest(seal, call.store.seal(call.credential.tenant, token)):
             raise ValueError("not sealed by this store")
         fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
@@ -157,14 +167,17 @@ async def more(call: Call) -> Response:
 
 
 async def _take(
-    call: Call, prepare_all: Callable[[bytes], tuple[list[dict[str, Any]], list[Prepared]]]
+    call: Call, prepare_all: Callable[[bytes, _CheckParts], list[Prepared]]
 ) -> tuple[list[Prepared], Stored]:
-    """Read the request, JSON alone or with attachments, and store its statements and files: all or nothing."""
+    """Read the request, JSON alone or with attachments, and store its statements and files: all or nothing.
+
+    Nothing but what is to be stored outlives `prepare_all`: while they wait for their commit, thousands of decoded statements
+    would be memory, and work for the search for unreachable objects.
+    """
     content_type = call.request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json":
-        statements, items = prepare_all(await call.body())
-        check_without_parts(statements)
+        items = prepare_all(await call.body(), check_without_parts)
         return items, await _store(call, items)
     if media_type != "multipart/mixed":
         raise ApiError(400, "Content-Type must be application/json or multipart/mixed", SECTION_CONTENT_TYPES)
@@ -173,8 +186,8 @@ async def _take(
     with Parts(
         content_type, folder, json_limit=settings.body_max_bytes, total_limit=settings.attachments_max_bytes
     ) as parts:
-        statements, items = prepare_all(await parts.read(call.request.stream()))
-        parts.check(statements, call.version)
+        body = await parts.read(call.request.stream())
+        items = prepare_all(body, lambda statements: parts.check(statements, call.version))
         # A file without its statement does no harm, a statement without its file would.
         parts.keep()
         stored = await _store(call, items)
@@ -182,18 +195,24 @@ async def _take(
         return items, stored
 
 
-def _prepare(call: Call, raw: bytes, statement: dict[str, Any], *, named_id: str | None = None) -> Prepared:
+def _prepare(
+    call: Call, pieces: list[Any], statements: list[dict[str, Any]], *, named_id: str | None = None
+) -> list[Prepared]:
+    """`statements` are `pieces` decoded and checked."""
     authority, authority_json = _authority(call.credential)
-    return prepare(
-        raw,
-        statement,
-        version=call.version,
-        tenant=call.credential.tenant,
-        authority=authority,
-        authority_json=authority_json,
-        keys=call.store.keys,
-        named_id=named_id,
-    )
+    return [
+        prepare(
+            piece,
+            statement,
+            version=call.version,
+            tenant=call.credential.tenant,
+            authority=authority,
+            authority_json=authority_json,
+            keys=call.store.keys,
+            named_id=named_id,
+        )
+        for piece, statement in zip(pieces, statements, strict=True)
+    ]
 
 
 @functools.lru_cache(maxsize=1000)

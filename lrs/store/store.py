@@ -18,6 +18,7 @@ from lrs.statement.identity import terms
 from lrs.statement.prepare import KeyMaker
 from lrs.store.append import Batch, Conflict, Stored
 from lrs.store.database import Connection, Database, open_database
+from lrs.store.read import last_position
 from lrs.store.writer import Progress, Writer
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class Store:
             commit_max=settings.commit_max_statements,
             queue_max=settings.queue_max_statements,
         )
+        with contextlib.closing(self.database.connect(read_only=True)) as connection:
+            _, self.progress.committed = last_position(connection)
 
     @property
     def progress(self) -> Progress:
@@ -71,10 +74,12 @@ class Store:
 
         Statements get times above all earlier ones and are committed in that order. With nothing in flight this is now.
         """
-        if not self.database.is_shared and not self.progress.waiting:
-            self.progress.promised = max(self.progress.promised, time.time_ns() // 1000)
-            return self.progress.promised
-        return await self.read(lambda connection: connection.consistent_through())
+        if self.database.is_shared:
+            return await self.read(lambda connection: connection.consistent_through())
+        progress = self.progress
+        if not progress.waiting:
+            progress.promised = max(progress.promised, time.time_ns() // 1000)
+        return max(progress.promised, progress.committed)
 
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""

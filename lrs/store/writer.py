@@ -34,6 +34,8 @@ class Progress:
     waiting: int = 0
     promised: int = 0
     """Microseconds up to which clients were told that nothing more will appear."""
+    committed: int = 0
+    """The newest `stored` (microseconds) of this process's commits: all that is older can be seen."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ class Writer:
                 with self._wake:
                     self.progress.waiting -= sum(work.weight for work in group)
                     self.progress.commits += 1
-                    self.progress.statements += sum(a.new for a in answers if isinstance(a, Stored))
+                    for answer in answers:
+                        if isinstance(answer, Stored):
+                            self.progress.statements += answer.new
+                            self.progress.committed = answer.last_stored
                     self.progress.commit_seconds += time.perf_counter() - started
                 _answer(group, answers)
         finally:

@@ -305,8 +305,10 @@ def test_browsers_may_ask_from_anywhere(shared_lrs: Lrs) -> None:
     )
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert httpx.options(f"{shared_lrs.url}/2.0/agents/profile").headers["Access-Control-Allow-Origin"] == "*"
     with shared_lrs.client() as client:
         answer = client.get("/statements", headers={"Origin": "https://content.example"})
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "x-experience-api-version" in answer.headers["Access-Control-Expose-Headers"].lower()
 
 

@@ -257,6 +257,8 @@ def test_every_answer_has_version_and_consistent_through(client: httpx.Client) -
     post(client, sent)
     stored = client.get("/statements", params={"statementId": sent["id"]}).json()["stored"]
     for answer in (
+        client.post("/statements", json=sent),
+        client.put("/statements", params={"statementId": sent["id"]}, json=sent),
         client.get("/statements"),
         client.get("/statements", params={"statementId": sent["id"]}),
         client.get("/statements", params={"unknown": 1}),
