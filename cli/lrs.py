@@ -17,7 +17,7 @@ from rich.table import Table
 from cli.progress import StageBars
 from learnlake.errors import InputError
 from learnlake.log import configure_logging
-from learnlake.settings import get_settings
+from learnlake.settings import get_settings, settings_with
 
 if TYPE_CHECKING:
     from lrs.removal import Plan
@@ -28,7 +28,6 @@ lake_app = typer.Typer(help="The Parquet lake of statements.", no_args_is_help=T
 app.add_typer(credential_app, name="credential")
 console = Console()
 
-FILES = "JSON lines or CSV (.jsonl, .csv, both also .gz and .zst) or .parquet"
 EXIT_INCOMPLETE = 1
 """Exit code when some statements were refused, or store and lake differ."""
 
@@ -41,16 +40,17 @@ def serve(
         str | None, typer.Option(help="sqlite:///PATH or postgresql://...; default LEARNLAKE_DATABASE_URL.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Serve by TLS with this PEM file; default LEARNLAKE_TLS_CERTIFICATE.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Its private key, PEM; default LEARNLAKE_TLS_KEY.")
+    ] = None,
 ) -> None:
     """Serve xAPI at /xapi and /xapi/2.0 until stopped."""
-    import os
-
     from lrs.server import serve as serve_lrs
 
-    if database:
-        os.environ["LEARNLAKE_DATABASE_URL"] = database
-        get_settings.cache_clear()
-    settings = get_settings()
+    settings = settings_with(database_url=database, tls_certificate=tls_certificate, tls_key=tls_key)
     configure_logging(settings)
     serve_lrs(settings, host=host, port=port, workers=workers)
 
@@ -124,7 +124,7 @@ def credential_revoke(key: Annotated[str, typer.Argument(help="The key, as `list
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help=f"{FILES}.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.")],
     key: Annotated[str, typer.Option(envvar="LEARNLAKE_LRS_KEY", help="Key of the credential to send with.")],
     secret: Annotated[str, typer.Option(envvar="LEARNLAKE_LRS_SECRET", help="Its secret.")],
     url: Annotated[
@@ -139,7 +139,7 @@ def import_(
 ) -> None:
     """Send a file of statements to an LRS over HTTP. Broken off, it goes on where it was; refused lines are named."""
     from learnlake.sender import Sender
-    from lrs.importing import ImportReport, import_file
+    from lrs.transfer import ImportReport, import_file
 
     settings = get_settings()
     rejects = rejects or Path(f"{file.name}.rejects.jsonl")
@@ -180,46 +180,23 @@ def import_(
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help=f"{FILES}.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.")],
     tenant: Annotated[str, typer.Option(help="Whose statements.")] = "default",
     since: Annotated[str | None, typer.Option(help="Only those stored after this time (ISO 8601).")] = None,
     until: Annotated[str | None, typer.Option(help="Only those stored up to this time (ISO 8601).")] = None,
-    verb: Annotated[str | None, typer.Option(help="Only those with this verb (IRI).")] = None,
-    activity: Annotated[str | None, typer.Option(help="Only those about this activity (IRI).")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only those of this agent (JSON, as in xAPI).")] = None,
-    registration: Annotated[str | None, typer.Option(help="Only those of this registration (UUID).")] = None,
-    related_activities: Annotated[
-        bool, typer.Option("--related-activities", help="The activity may stand in the context too.")
-    ] = False,
-    related_agents: Annotated[
-        bool, typer.Option("--related-agents", help="The agent may stand anywhere.")
-    ] = False,
-    credential: Annotated[str | None, typer.Option(help="Only what this key has stored.")] = None,
 ) -> None:
-    """Write a tenant's statements to a file, in the order they were stored. Broken off, it goes on where it was."""
-    from lrs.exporting import export_file
-    from lrs.filters import read_filter
+    """Write a tenant's statements to a file, in the order they were stored."""
+    from lrs.transfer import export_file
 
-    with StageBars(console) as bars:
-        count = export_file(
-            get_settings(),
-            file,
-            tenant=tenant,
-            since=_microseconds(since, "--since"),
-            until=_microseconds(until, "--until"),
-            filter=read_filter(
-                verb=verb,
-                activity=activity,
-                agent=agent,
-                registration=registration,
-                related_activities=related_activities,
-                related_agents=related_agents,
-            ),
-            credential=credential,
-            progress=lambda written, reached, last: bars("export", reached, last, f"{written} statements"),
-        )
-    console.print(f"{count} statements written to {file}", highlight=False)
+    count = export_file(
+        get_settings(),
+        file,
+        tenant=tenant,
+        since=_microseconds(since, "--since"),
+        until=_microseconds(until, "--until"),
+    )
     _note(tenant, "export", f"statements:{count}")
+    console.print(f"{count} statements written to {file}", highlight=False)
 
 
 def _note(tenant: str, action: str, resource: str) -> None:

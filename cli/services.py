@@ -26,8 +26,13 @@ def services(settings: Settings) -> list[Service]:
     write_instance(settings.home)
     host = _loopback(settings.host)
     lrs, api, dashboards, dagster = (
-        f"http://{host}:{port}"
-        for port in (settings.lrs_port, settings.api_port, settings.dashboards_port, settings.dagster_port)
+        f"{scheme}://{host}:{port}"
+        for scheme, port in (
+            (settings.scheme, settings.lrs_port),
+            (settings.scheme, settings.api_port),
+            ("http", settings.dashboards_port),
+            ("http", settings.dagster_port),
+        )
     )
     return [
         Service(

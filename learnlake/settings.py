@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
-import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,33 @@ class Settings(BaseSettings):
     dagster_port: int = Field(3000, description="Port of Dagster's web page.")
     dashboards_port: int = Field(8501, description="Port of the dashboards.")
 
+    # TLS, slow clients, proxies
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file with the certificate and its chain: LRS and API are then served by TLS 1.3 only.",
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
+    header_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="A connection on which no whole request header has come for so long is closed, idle ones too.",
+    )
+    body_timeout_seconds: float = Field(
+        30.0, gt=0, description="Time for a request's body, plus a second for each 1,000 bytes; then 408."
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies whose X-Forwarded-For names the client."
+    )
+
     # Logging
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: str = Field("text", description="text for people, json for a log collector.")
+
+    access_log: bool = Field(
+        False,
+        description="A line per request: method, route, status, time, bytes, credential. No query, no address.",
+    )
+    access_log_addresses: bool = Field(False, description="The client's address in each line, too.")
 
     # Store and lake
     database_url: str | None = Field(
@@ -171,28 +194,6 @@ class Settings(BaseSettings):
         description="`learnlake audit purge` removes entries older than this: three years, long enough for a complaint.",
     )
 
-    time_zone: str = Field(
-        "UTC",
-        description="The schools' time zone, such as Europe/Berlin: decides on which day somebody comes of age.",
-    )
-    consent_required: str = Field(
-        "leaderboard,research",
-        description="Purposes that need a recorded consent, separated by commas; the others are used until somebody objects.",
-    )
-    consent_age_years: int = Field(
-        16,
-        ge=13,
-        description="A student's own consent counts from this age on (GDPR, article 8: 13 to 16, by country); below it a guardian's.",
-    )
-    coppa: bool = Field(
-        False,
-        description="Under 13, or with an unknown birth date, nothing is used for any purpose without a guardian's or the school's consent.",
-    )
-    guardian_sight_without_birth_date: bool = Field(
-        True,
-        description="Whether guardians see a student whose birth date no roster tells, who may be of age.",
-    )
-
     # Dashboards
     session_hours: int = Field(12, description="A log-in ends after this many hours.")
     sql_memory_limit: str = Field("1GB", description="Memory that one analyst's query may use.")
@@ -205,15 +206,6 @@ class Settings(BaseSettings):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return level
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            zoneinfo.ZoneInfo(value)
-        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
-            raise ValueError("must be a zone of the IANA data base, such as Europe/Berlin") from error
-        return value
 
     @classmethod
     def settings_customise_sources(
@@ -235,7 +227,12 @@ class Settings(BaseSettings):
     @property
     def lrs_url(self) -> str:
         """Base address of the xAPI endpoint, without a trailing slash."""
-        return f"http://{self.host}:{self.lrs_port}/xapi"
+        return f"{self.scheme}://{self.host}:{self.lrs_port}/xapi"
+
+    @property
+    def scheme(self) -> str:
+        """How the LRS and the API are reached."""
+        return "https" if self.tls_certificate else "http"
 
 
 def _config_file() -> Path:
@@ -256,6 +253,15 @@ def get_settings() -> Settings:
             where=f"LEARNLAKE_* in the environment or {_config_file()}",
             mend="run `learnlake settings` in a clean environment to see every setting and its default",
         ) from error
+
+
+def settings_with(**given: object) -> Settings:
+    """The settings with options of the command line in place of some, for this process and its children."""
+    for name, value in given.items():
+        if value is not None:
+            os.environ[f"LEARNLAKE_{name.upper()}"] = str(value)
+    get_settings.cache_clear()
+    return get_settings()
 
 
 def describe_settings(settings: Settings) -> list[dict[str, Any]]:

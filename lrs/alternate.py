@@ -46,7 +46,7 @@ async def unfold(request: Request, body: bytes) -> Request:
     headers = {
         name: value
         for name, value in request.scope["headers"]
-        if name not in (b"content-type", b"content-length")
+        if name not in (b"content-type", b"content-length", b"content-encoding")
     }
     query, content = [], None
     for name, value in form:

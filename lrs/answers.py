@@ -1,4 +1,4 @@
-"""Bodies in and answers out: how an error is told, how JSON is answered, how much of a body is read."""
+"""How an error is told and how JSON is answered."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
-
-from lrs.request import Request
 
 SECTION_VERSIONING = "xAPI 1.0.3 Communication 3.3; 2.0 4.1.5"
 SECTION_ERRORS = "xAPI 1.0.3 Communication 3.2; 2.0 4.1.5"
@@ -45,19 +43,6 @@ class ApiError(Exception):
             status=self.status,
             headers=self.headers,
         )
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; 413 as soon as it is larger than `limit` bytes."""
-    body, more = await request.receive()
-    chunks, size = [body], len(body)
-    while more and size <= limit:
-        chunk, more = await request.receive()
-        chunks.append(chunk)
-        size += len(chunk)
-    if size > limit:
-        raise ApiError(413, f"the body is larger than {limit} bytes", SECTION_ERRORS)
-    return b"".join(chunks) if len(chunks) > 1 else body
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

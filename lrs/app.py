@@ -60,7 +60,7 @@ class Application:
         for base in BASES:
             for table, is_open in ((RESOURCES, False), (OPEN_RESOURCES, True)):
                 for path, name, handlers in table:
-                    endpoint = resource(name, base, handlers, is_open=is_open)
+                    endpoint = resource(name, base, path, handlers, is_open=is_open)
                     start, brace, _ = f"{base}/{path}".partition("{")
                     if brace:
                         self._open_ended.append((start, endpoint))
@@ -103,7 +103,7 @@ class Application:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         store = Store(self._settings)
         authenticator = Authenticator(self._settings, store)
-        app.state.service = Service(self._settings, store, authenticator, Metrics(store))
+        app.state.service = Service(self._settings, store, authenticator, Metrics(self._settings, store))
         # Thousands of statements are in flight, each some hundred objects and none in a cycle: looking for cycles after every
         # 700 new objects, as Python does by itself, costs an eighth of what storing a batch costs.
         gc.freeze()

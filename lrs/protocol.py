@@ -6,11 +6,12 @@ import dataclasses
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from starlette.responses import Response
 
 from learnlake.errors import StoreError
+from learnlake.serving import CREDENTIAL, ROUTE
 from learnlake.settings import Settings
 from lrs.alternate import SECTION as SECTION_ALTERNATE
 from lrs.alternate import is_alternate, unfold
@@ -19,9 +20,10 @@ from lrs.answers import (
     SECTION_ERRORS,
     SECTION_VERSIONING,
     ApiError,
-    read_body,
 )
 from lrs.authentication import Authenticator
+from lrs.body import read_body, stream_body
+from lrs.compression import COMPRESSED_FROM_BYTES, compress
 from lrs.credentials import Credential
 from lrs.metrics import Metrics
 from lrs.request import ClientGone, Request
@@ -86,25 +88,41 @@ class Call:
 
     async def body(self) -> bytes:
         """The whole body, up to the limit."""
-        return await read_body(self.request, self.service.settings.body_max_bytes)
+        settings = self.service.settings
+        return await read_body(
+            self.request, limit=settings.body_max_bytes, seconds=settings.body_timeout_seconds
+        )
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body in pieces, up to the limit of attachments."""
+        settings = self.service.settings
+        return stream_body(
+            self.request, limit=settings.attachments_max_bytes, seconds=settings.body_timeout_seconds
+        )
 
 
 Handler = Callable[[Call], Awaitable[Response]]
 Endpoint = Callable[[Service, Request], Awaitable[Response]]
 
 
-def resource(name: str, base: str, handlers: Mapping[str, Handler], *, is_open: bool = False) -> Endpoint:
+def resource(
+    name: str, base: str, path: str, handlers: Mapping[str, Handler], *, is_open: bool = False
+) -> Endpoint:
     """The endpoint of one resource under one base path. `is_open` resources need neither version nor credential."""
+    route = f"{base}/{path}"
     own_version = base_version(base)
 
     async def endpoint(service: Service, request: Request) -> Response:
         started = time.perf_counter()
         version = own_version
+        scope = request.scope
+        scope[ROUTE] = route
         try:
             if is_alternate(request):
                 request = await _unfold(request, service, own_version)
             version = _version(request, own_version, is_open=is_open)
             credential = _ANYONE if is_open else await service.authenticator.check(request)
+            scope[CREDENTIAL] = credential.number
             handler = handlers[_method(request, handlers)]
             response = await handler(Call(request, service, base, version, credential))
         except Flaw as flaw:
@@ -122,6 +140,8 @@ def resource(name: str, base: str, handlers: Mapping[str, Handler], *, is_open: 
             logger.exception("a request failed")
             response = ApiError(500, "the LRS failed; its log says how", SECTION_ERRORS).response()
         await _finish(response, service, version)
+        if len(getattr(response, "body", b"")) >= COMPRESSED_FROM_BYTES:
+            await compress(response, request.headers.get("accept-encoding", ""))
         service.metrics.observe(name, request.method, response.status_code, time.perf_counter() - started)
         return _without_body(response) if request.method == "HEAD" else response
 
@@ -185,7 +205,9 @@ async def _unfold(request: Request, service: Service, base_version: Version) -> 
     named = request.headers.get(_VERSION_NAME)
     if base_version is Version.V2 if named is None else _V2(named):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
-    unfolded = await unfold(request, await read_body(request, service.settings.body_max_bytes))
+    settings = service.settings
+    body = await read_body(request, limit=settings.body_max_bytes, seconds=settings.body_timeout_seconds)
+    unfolded = await unfold(request, body)
     if _V2(unfolded.headers.get(_VERSION_NAME, "")):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
     return unfolded

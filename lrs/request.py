@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -41,11 +41,3 @@ class Request:
         if message["type"] == "http.disconnect":
             raise ClientGone
         return message.get("body", b""), message.get("more_body", False)
-
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The body in pieces, as they arrive. Raises ClientGone."""
-        more = True
-        while more:
-            chunk, more = await self.receive()
-            if chunk:
-                yield chunk

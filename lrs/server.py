@@ -1,25 +1,17 @@
-"""Serving the LRS with Granian: one process on SQLite, several on PostgreSQL; stops after finishing what it accepted."""
+"""Serving the LRS: one process on SQLite, several on PostgreSQL."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
-import os
-import signal
-import threading
-import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from granian.constants import Interfaces
 
 from learnlake.errors import BusyError, InputError
+from learnlake.log import configure_logging
+from learnlake.serving import AsgiApplication, serve_here, serve_processes, worker
 from learnlake.settings import Settings, get_settings
 from lrs.app import Application
-
-_BACKLOG = 4096
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
@@ -28,9 +20,9 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     settings.home.create()
     if (settings.database_url or "").startswith("postgres"):
         if workers > 1:
-            _serve_processes(host, port, workers)
+            serve_processes("lrs.server:worker_app", settings, host=host, port=port, workers=workers)
         else:
-            _run(_serve_here(settings, host, port))
+            serve_here(Application(settings), settings, host=host, port=port)
         return
     if workers > 1:
         raise InputError(
@@ -39,66 +31,14 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             mend="set LEARNLAKE_DATABASE_URL=postgresql://..., or serve SQLite with one worker",
         )
     with _only_server(settings.home.run / "lrs.lock"):
-        _run(_serve_here(settings, host, port))
+        serve_here(Application(settings), settings, host=host, port=port)
 
 
-def worker_app() -> Application:
-    """The application of one of several worker processes; ends with its parent, even when that is killed."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-    return Application(get_settings())
-
-
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    """On uvloop where there is one: it halves what a request costs."""
-    try:
-        import uvloop
-
-        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    except ImportError:
-        runner = asyncio.Runner()
-    with runner:
-        runner.run(serving)
-
-
-async def _serve_here(settings: Settings, host: str, port: int) -> None:
-    from granian.server.embed import Server
-
-    server = Server(
-        Application(settings),
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        websockets=False,
-        backlog=_BACKLOG,
-        log_enabled=False,
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve()
-
-
-def _serve_processes(host: str, port: int, workers: int) -> None:
-    from granian.server import Server
-
-    Server(
-        "lrs.server:worker_app",
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        websockets=False,
-        backlog=_BACKLOG,
-        factory=True,
-        log_enabled=False,
-    ).serve()
+def worker_app() -> AsgiApplication:
+    """The application of one of several worker processes."""
+    settings = get_settings()
+    configure_logging(settings)
+    return worker(Application(settings), settings)
 
 
 @contextlib.contextmanager

@@ -25,13 +25,13 @@ _SHA2 = re.compile(r"[0-9a-fA-F]{56}|[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]
 class Parts:
     """The parts of one request. Leaving it discards every file that was not kept."""
 
-    def __init__(self, content_type: str, folder: Path, *, json_limit: int, total_limit: int) -> None:
+    def __init__(self, content_type: str, folder: Path, *, json_limit: int) -> None:
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if not boundary:
             raise ApiError(400, "the Content-Type multipart/mixed needs a boundary", SECTION_ATTACHMENTS)
         self._folder = folder
-        self._json_limit, self._total_limit = json_limit, total_limit
+        self._json_limit = json_limit
         self._parser = MultipartParser(
             boundary,
             callbacks={
@@ -46,7 +46,6 @@ class Parts:
         )
         self._field = self._value = b""
         self._headers: dict[str, str] = {}
-        self._size = 0
         self._is_over = False
         self._number = 0
         self._json = bytearray()
@@ -64,9 +63,6 @@ class Parts:
         """Take in the whole request; the JSON of its first part."""
         try:
             async for chunk in stream:
-                self._size += len(chunk)
-                if self._size > self._total_limit:
-                    raise ApiError(413, f"the body is larger than {self._total_limit} bytes", SECTION_ERRORS)
                 self._parser.write(chunk)
             self._parser.finalize()
         except MultipartParseError as error:

@@ -25,5 +25,7 @@ async def ready(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
+    """What this process has counted, and how far the lake is behind."""
     service: Service = request.app.state.service
+    await service.metrics.lag.refresh()
     return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -183,10 +183,8 @@ async def _take(
         raise ApiError(400, "Content-Type must be application/json or multipart/mixed", SECTION_CONTENT_TYPES)
     settings = call.service.settings
     folder = folder_of(settings.home, call.credential.tenant)
-    with Parts(
-        content_type, folder, json_limit=settings.body_max_bytes, total_limit=settings.attachments_max_bytes
-    ) as parts:
-        body = await parts.read(call.request.stream())
+    with Parts(content_type, folder, json_limit=settings.body_max_bytes) as parts:
+        body = await parts.read(call.stream())
         items = prepare_all(body, lambda statements: parts.check(statements, call.version))
         # A file without its statement does no harm, a statement without its file would.
         parts.keep()

@@ -64,6 +64,16 @@ def last_position(connection: Connection) -> tuple[int, int]:
     return seq, stored
 
 
+def behind(connection: Connection, seq: int) -> tuple[int, float]:
+    """How many sequence numbers, and seconds of `stored`, lie between `seq` and the newest committed statement."""
+    last_seq, last_stored = last_position(connection)
+    if seq >= last_seq:
+        return 0, 0.0
+    rows = connection.rows("select stored from statement where seq <= ? order by seq desc limit 1", (seq,))
+    rows = rows or connection.rows("select stored from statement order by seq limit 1")
+    return last_seq - seq, (last_stored - rows[0][0]) / 1_000_000 if rows else 0.0
+
+
 def search(connection: Connection, query: Query) -> list[tuple[int, bytes]]:
     """(seq, JSON) of at most `limit` statements, in the order of `stored`, voided ones left out."""
     conditions, values = ["s.tenant = ?", "s.is_voided = 0"], [query.tenant]

@@ -28,9 +28,9 @@ class QueueFull(Exception):
 class Progress:
     """What the writer has done and what waits, for metrics."""
 
-    commits: int = 0
+    on_commit: Callable[[int, float], None] | None = None
+    """Told of each commit: how many statements, how many seconds."""
     statements: int = 0
-    commit_seconds: float = 0.0
     waiting: int = 0
     promised: int = 0
     """Microseconds up to which clients were told that nothing more will appear."""
@@ -122,14 +122,15 @@ class Writer:
             while (group := self._take()) is not None:
                 started = time.perf_counter()
                 answers = self._commit(connection, group)
+                size = sum(work.weight for work in group)
+                if self.progress.on_commit is not None:
+                    self.progress.on_commit(size, time.perf_counter() - started)
                 with self._wake:
-                    self.progress.waiting -= sum(work.weight for work in group)
-                    self.progress.commits += 1
+                    self.progress.waiting -= size
                     for answer in answers:
                         if isinstance(answer, Stored):
                             self.progress.statements += answer.new
                             self.progress.committed = answer.last_stored
-                    self.progress.commit_seconds += time.perf_counter() - started
                 _answer(group, answers)
         finally:
             connection.close()

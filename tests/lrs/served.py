@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -27,18 +28,21 @@ class Lrs:
         self.settings = settings
         self.workers = workers
         self.port = port
-        self.root = f"http://127.0.0.1:{port}"
+        self.root = f"{settings.scheme}://127.0.0.1:{port}"
+        # Tests make their own certificate, which is then its own authority.
+        tls = settings.tls_certificate
+        self.trust: ssl.SSLContext | bool = ssl.create_default_context(cafile=tls) if tls else True
         self.url = f"{self.root}/xapi"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *, stderr: IO[bytes] | None = None) -> None:
         command = [sys.executable, "-m", "cli.main", "lrs", "serve", "--port", str(self.port)]
         command += ["--workers", str(self.workers)]
-        self.process = subprocess.Popen(command, env={**os.environ}, start_new_session=True)
+        self.process = subprocess.Popen(command, env={**os.environ}, start_new_session=True, stderr=stderr)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.root}/ready").status_code == 200:
+                if httpx.get(f"{self.root}/ready", verify=self.trust).status_code == 200:
                     return
             if self.process.poll() is not None:
                 raise RuntimeError(f"the LRS ended with {self.process.returncode}")
@@ -60,11 +64,13 @@ class Lrs:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, port: int, *, workers: int = 1) -> Iterator[Lrs]:
+def serving(
+    settings: Settings, port: int, *, workers: int = 1, log: IO[bytes] | None = None
+) -> Iterator[Lrs]:
     """An LRS on the home folder of `settings`, with one credential (KEY, SECRET) of the tenant `default`."""
     credentials.create(settings, name="lms", key=KEY, secret=SECRET)
     lrs = Lrs(settings, port, workers=workers)
-    lrs.start()
+    lrs.start(stderr=log)
     try:
         yield lrs
     finally:
