@@ -125,6 +125,49 @@ def purge(
     console.print(f"{count} entries from before {day} removed.")
 
 
+@app.command()
+def disclosures(
+    person: Annotated[str, typer.Argument(help="Whose record: a person_key.")],
+    tenant: Annotated[str, typer.Option(help="The person's tenant.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV to standard output.")] = False,
+) -> None:
+    """To whom outside the school a person's record was given, for the family to see."""
+    from learnlake import audit
+    from people import disclosures as told
+    from people.db import open_people
+
+    engine = open_people(get_settings())
+    found = told.of_person(engine, tenant, person)
+    engine.dispose()
+    entry = audit.AuditEntry(
+        tenant, audit.operator_key(), "list-disclosures", f"person:{person}", "command line"
+    )
+    audit.append(get_settings().home.audit_db, entry)
+    heading = ("at", "recipient", "purpose", "what", "until")
+    rows = [
+        (
+            f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
+            one.recipient,
+            one.purpose,
+            one.what,
+            (f"{one.ended_at:%Y-%m-%dT%H:%M:%SZ}" if one.ended_at else "still")
+            if one.is_everyone
+            else "once",
+        )
+        for one in found
+    ]
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(heading)
+        writer.writerows(rows)
+        return
+    table = Table(*heading)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"{len(rows)} disclosures outside the school.")
+
+
 def _day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)

@@ -159,7 +159,7 @@ def mooc_file(settings: Settings) -> Path | None:
 
 def send_mooc(settings: Settings, record: Record, file: Path, watch: Watch) -> None:
     """Send the MOOC's statements as they are, once; an import that was broken off goes on where it was."""
-    from lrs.transfer import ImportReport, import_file
+    from lrs.importing import ImportReport, import_file
 
     if record.has_mooc:
         return

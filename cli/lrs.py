@@ -28,6 +28,7 @@ lake_app = typer.Typer(help="The Parquet lake of statements.", no_args_is_help=T
 app.add_typer(credential_app, name="credential")
 console = Console()
 
+FILES = "JSON lines or CSV (.jsonl, .csv, both also .gz and .zst) or .parquet"
 EXIT_INCOMPLETE = 1
 """Exit code when some statements were refused, or store and lake differ."""
 
@@ -124,7 +125,7 @@ def credential_revoke(key: Annotated[str, typer.Argument(help="The key, as `list
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.")],
+    file: Annotated[Path, typer.Argument(help=f"{FILES}.")],
     key: Annotated[str, typer.Option(envvar="LEARNLAKE_LRS_KEY", help="Key of the credential to send with.")],
     secret: Annotated[str, typer.Option(envvar="LEARNLAKE_LRS_SECRET", help="Its secret.")],
     url: Annotated[
@@ -139,7 +140,7 @@ def import_(
 ) -> None:
     """Send a file of statements to an LRS over HTTP. Broken off, it goes on where it was; refused lines are named."""
     from learnlake.sender import Sender
-    from lrs.transfer import ImportReport, import_file
+    from lrs.importing import ImportReport, import_file
 
     settings = get_settings()
     rejects = rejects or Path(f"{file.name}.rejects.jsonl")
@@ -180,23 +181,46 @@ def import_(
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="JSON lines: .jsonl, .jsonl.gz or .jsonl.zst.")],
+    file: Annotated[Path, typer.Argument(help=f"{FILES}.")],
     tenant: Annotated[str, typer.Option(help="Whose statements.")] = "default",
     since: Annotated[str | None, typer.Option(help="Only those stored after this time (ISO 8601).")] = None,
     until: Annotated[str | None, typer.Option(help="Only those stored up to this time (ISO 8601).")] = None,
+    verb: Annotated[str | None, typer.Option(help="Only those with this verb (IRI).")] = None,
+    activity: Annotated[str | None, typer.Option(help="Only those about this activity (IRI).")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only those of this agent (JSON, as in xAPI).")] = None,
+    registration: Annotated[str | None, typer.Option(help="Only those of this registration (UUID).")] = None,
+    related_activities: Annotated[
+        bool, typer.Option("--related-activities", help="The activity may stand in the context too.")
+    ] = False,
+    related_agents: Annotated[
+        bool, typer.Option("--related-agents", help="The agent may stand anywhere.")
+    ] = False,
+    credential: Annotated[str | None, typer.Option(help="Only what this key has stored.")] = None,
 ) -> None:
-    """Write a tenant's statements to a file, in the order they were stored."""
-    from lrs.transfer import export_file
+    """Write a tenant's statements to a file, in the order they were stored. Broken off, it goes on where it was."""
+    from lrs.exporting import export_file
+    from lrs.filters import read_filter
 
-    count = export_file(
-        get_settings(),
-        file,
-        tenant=tenant,
-        since=_microseconds(since, "--since"),
-        until=_microseconds(until, "--until"),
-    )
-    _note(tenant, "export", f"statements:{count}")
+    with StageBars(console) as bars:
+        count = export_file(
+            get_settings(),
+            file,
+            tenant=tenant,
+            since=_microseconds(since, "--since"),
+            until=_microseconds(until, "--until"),
+            filter=read_filter(
+                verb=verb,
+                activity=activity,
+                agent=agent,
+                registration=registration,
+                related_activities=related_activities,
+                related_agents=related_agents,
+            ),
+            credential=credential,
+            progress=lambda written, reached, last: bars("export", reached, last, f"{written} statements"),
+        )
     console.print(f"{count} statements written to {file}", highlight=False)
+    _note(tenant, "export", f"statements:{count}")
 
 
 def _note(tenant: str, action: str, resource: str) -> None:

@@ -86,7 +86,7 @@ def train(
     version = registry.register(settings.home, name, model, metrics=model.metrics, card=model.card)
     if is_promoted:
         registry.promote(settings.home, name, version)
-    _note(settings, "promote-model", f"model:{name}:{version}")
+    _note(settings, "train-model", f"model:{name}:{version}")
     console.print(f"{name} version {version}{', champion' if is_promoted else ''}; fitted in {seconds:.1f} s")
     for metric, value in model.metrics.items():
         console.print(f"  {metric:<16} {value:.4f}")
@@ -104,6 +104,7 @@ def promote(
     settings = get_settings()
     name = registry.model_name(kind, _tenant(settings, tenant))
     registry.promote(settings.home, name, version)
+    _note(settings, "promote-model", f"model:{name}:{version}")
     console.print(f"{name} version {version} scores from the next run on")
 
 
@@ -241,10 +242,11 @@ def _data(settings: Settings, data: Path | None) -> Path:
 
 @contextlib.contextmanager
 def _marts(settings: Settings, tenant: str | None) -> Iterator[tuple[str, Callable[[str], pl.DataFrame]]]:
-    """The tenant and a reader of its marts in the newest snapshot, which stays as it is for as long as the block runs."""
+    """The tenant and a reader of its marts (of those who allow predictions) in the newest snapshot, which stays as it is for as long as the block runs."""
     import duckdb
     import polars as pl
 
+    from models.permitted import permitted
     from warehouse.snapshot import holding, tenant_file
     from warehouse.tables import quoted
 
@@ -257,7 +259,7 @@ def _marts(settings: Settings, tenant: str | None) -> Iterator[tuple[str, Callab
                 assert isinstance(frame, pl.DataFrame)
                 return frame
 
-            yield chosen, read
+            yield chosen, permitted(read)
 
 
 def _tenant(settings: Settings, tenant: str | None) -> str:

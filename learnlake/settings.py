@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,28 @@ class Settings(BaseSettings):
         description="`learnlake audit purge` removes entries older than this: three years, long enough for a complaint.",
     )
 
+    time_zone: str = Field(
+        "UTC",
+        description="The schools' time zone, such as Europe/Berlin: decides on which day somebody comes of age.",
+    )
+    consent_required: str = Field(
+        "leaderboard,research",
+        description="Purposes that need a recorded consent, separated by commas; the others are used until somebody objects.",
+    )
+    consent_age_years: int = Field(
+        16,
+        ge=13,
+        description="A student's own consent counts from this age on (GDPR, article 8: 13 to 16, by country); below it a guardian's.",
+    )
+    coppa: bool = Field(
+        False,
+        description="Under 13, or with an unknown birth date, nothing is used for any purpose without a guardian's or the school's consent.",
+    )
+    guardian_sight_without_birth_date: bool = Field(
+        True,
+        description="Whether guardians see a student whose birth date no roster tells, who may be of age.",
+    )
+
     # Dashboards
     session_hours: int = Field(12, description="A log-in ends after this many hours.")
     sql_memory_limit: str = Field("1GB", description="Memory that one analyst's query may use.")
@@ -206,6 +229,15 @@ class Settings(BaseSettings):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return level
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+            raise ValueError("must be a zone of the IANA data base, such as Europe/Berlin") from error
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -135,6 +135,18 @@ def list_(settings: Settings) -> list[Credential]:
         ]
 
 
+def number_of(settings: Settings, tenant: str, key: str) -> int:
+    """The number that statements carry of the credential that stored them, a revoked one's too."""
+    for credential in list_(settings):
+        if credential.key == key and credential.tenant == tenant:
+            return credential.number
+    raise InputError(
+        "this tenant has no such credential",
+        where=f"key {key}, tenant {tenant}",
+        mend="see `learnlake lrs credential list`; revoked ones are listed too",
+    )
+
+
 def revoke(settings: Settings, key: str) -> None:
     """From within a second on, `key` opens nothing. What it has stored stays."""
     with contextlib.closing(open_database(settings).connect()) as connection, connection.writing():

@@ -223,7 +223,9 @@ def _condition(
     condition = rows.Condition(
         tenant=selection.tenant,
         ids=None if selection.ids is None else sorted({item.bytes for item in selection.ids}),
-        credential=None if selection.credential is None else _credential_number(settings, selection),
+        credential=None
+        if selection.credential is None
+        else credentials.number_of(settings, selection.tenant, selection.credential),
         since=selection.since,
         until=selection.until,
         agents=None
@@ -231,17 +233,6 @@ def _condition(
         else [(keys.key(selection.tenant, "G", text), text) for text in identifiers],
     )
     return condition, identifiers
-
-
-def _credential_number(settings: Settings, selection: Selection) -> int:
-    for credential in credentials.list_(settings):
-        if credential.key == selection.credential and credential.tenant == selection.tenant:
-            return credential.number
-    raise InputError(
-        "this tenant has no such credential",
-        where=f"key {selection.credential}, tenant {selection.tenant}",
-        mend="see `learnlake lrs credential list`; revoked ones are listed too",
-    )
 
 
 def _texts(agent: Identifier) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The pseudonymous roster in the lake: one Parquet file per table, a folder per generation, CURRENT naming the newest.
 
 No name, no raw identifier and no demographics leave people.db here. A generation is named after the roster's revision that
-it was made from, so that publishing again without a change does nothing.
+it was made from and the consents that hold today, so that publishing again without a change does nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, select
 
 from learnlake.home import Home
-from people.db import file_lock, read_revision, reading
+from people import consent
+from people.db import file_lock, read_revision, reading, school_day, settings_of
+from people.purposes import LEADERBOARD, PREDICTION
 from people.tables import (
     DISCOVERED,
     academic_session,
@@ -30,6 +32,9 @@ from people.tables import (
 
 KEPT = 3
 """Generations that stay, so that a reader that has just asked for the newest can finish."""
+
+PUBLISHED_PURPOSES = (PREDICTION, LEADERBOARD)
+"""Uses that read the marts; who refused them is published. Research reads people.db itself."""
 
 PUBLISHED_ROLES = ("student", "teacher", "assistant")
 
@@ -106,6 +111,7 @@ SCHEMAS: dict[str, pl.Schema] = {
         }
     ),
     "guardianship": pl.Schema({"tenant": pl.String, "guardian_key": pl.String, "person_key": pl.String}),
+    "refusal": pl.Schema({"tenant": pl.String, "person_key": pl.String, "purpose": pl.String}),
 }
 """The published tables and their columns: the contract of docs/architecture.md."""
 
@@ -125,7 +131,9 @@ def publish(engine: Engine, home: Home) -> Path:
     """
     with file_lock(home.run / "people-publish.lock"), reading(engine) as connection:
         database_id, number = read_revision(connection)
-        target = home.lake_people / f"{number:010d}-{database_id[:8]}"
+        settings, day = settings_of(engine), school_day(engine)
+        consents = consent.fingerprint(connection, settings, day)
+        target = home.lake_people / f"{number:010d}-{database_id[:8]}-{consents}"
         if target == current(home):
             return target
         home.lake_people.mkdir(parents=True, exist_ok=True)
@@ -133,7 +141,10 @@ def publish(engine: Engine, home: Home) -> Path:
             shutil.rmtree(orphan)
         draft = home.lake_people / f".draft-{secrets.token_hex(4)}"
         draft.mkdir()
-        for name, frame in _frames(connection).items():
+        frames = _frames(connection)
+        refused = consent.refusals(connection, settings, PUBLISHED_PURPOSES, day)
+        frames["refusal"] = pl.DataFrame(refused, schema=SCHEMAS["refusal"], orient="row")
+        for name, frame in frames.items():
             _write(frame, draft / f"{name}.parquet")
         if target.exists():  # written whole, but its process died before CURRENT named it
             shutil.rmtree(target)

@@ -12,9 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, or_, select
 
+from learnlake import clock
 from learnlake.errors import AccessError
-from people.db import reading, today
+from learnlake.settings import Settings
+from people import consent
+from people.age import age_on, birth_dates
+from people.consent import OF_AGE
+from people.db import reading, settings_of, today
 from people.policy_rules import RULES, SHOWS_NAMES
+from people.purposes import GUARDIAN_ACCESS
 from people.roles import held_assignments, roles_held
 from people.sessions import Viewer
 from people.tables import academic_session, enrolment, guardianship, organisation, section
@@ -101,7 +107,7 @@ def scope(engine: Engine, viewer: Viewer) -> Scope:
         )
         if viewer.role not in held:
             raise AccessError(f"The role {viewer.role} has ended")
-        grants = _grants(connection, viewer, day)
+        grants = _grants(connection, viewer, day, settings_of(engine))
     return Scope(viewer.tenant, viewer.viewer_key, viewer.role, grants, viewer.role in SHOWS_NAMES)
 
 
@@ -113,7 +119,7 @@ def filter_for(scope: Scope, mart: str) -> RowFilter:
     return RowFilter(scope.tenant, columns, tuple(values))
 
 
-def _grants(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant, ...]:
+def _grants(connection: Connection, viewer: Viewer, day: dt.date, settings: Settings) -> tuple[Grant, ...]:
     if viewer.role == "principal":
         return _led_schools(connection, viewer, day)
     if viewer.person_key is None:
@@ -123,14 +129,30 @@ def _grants(connection: Connection, viewer: Viewer, day: dt.date) -> tuple[Grant
     if viewer.role == "student":
         return _learners(connection, viewer.tenant, [viewer.person_key])
     if viewer.role == "guardian":
-        held = guardianship.c
-        children: Sequence[str] = connection.scalars(
-            select(held.person_key).where(
-                held.tenant == viewer.tenant, held.guardian_key == viewer.person_key, held.is_active
-            )
-        ).all()
-        return _learners(connection, viewer.tenant, children)
+        return _learners(connection, viewer.tenant, _guarded(connection, viewer, settings))
     return ()  # administrators and analysts hold no row keys: their rules open whole marts
+
+
+def _guarded(connection: Connection, viewer: Viewer, settings: Settings) -> list[str]:
+    """The guardian's children. From 18 on only those who consent; of an unknown age as the setting says."""
+    held, day = guardianship.c, clock.school_day(settings)
+    children: Sequence[str] = connection.scalars(
+        select(held.person_key).where(
+            held.tenant == viewer.tenant, held.guardian_key == viewer.person_key, held.is_active
+        )
+    ).all()
+    born = birth_dates(connection, viewer.tenant, children)
+    asked = {
+        key
+        for key in children
+        if (
+            age_on(born[key], day) >= OF_AGE
+            if key in born
+            else not settings.guardian_sight_without_birth_date
+        )
+    }
+    agreed = consent.allowed(connection, settings, viewer.tenant, asked, GUARDIAN_ACCESS, day)
+    return [key for key in children if key not in asked or key in agreed]
 
 
 def _learners(connection: Connection, tenant: str, person_keys: Sequence[str]) -> tuple[Grant, ...]:

@@ -237,6 +237,46 @@ demographics = Table(
     Column("details", Text),  # OneRoster's further demographic columns, JSON
 )
 
+# Consent and disclosure
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("consent_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("decision", String, nullable=False),  # given, withdrawn
+    Column("given_by", String, nullable=False),  # student, guardian, school
+    _text("giver_key"),  # the guardian, where known
+    Column("on_date", Date, nullable=False),
+    Column("until_date", Date),
+    Column("recorded_at", DateTime, nullable=False),
+    Index(None, "person_key", "tenant"),
+)
+
+disclosure = Table(
+    "disclosure",
+    metadata,
+    Column("disclosure_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("actor_key", String, nullable=False),
+    Column("is_everyone", Boolean, nullable=False),  # everybody of the tenant from `at` to `ended_at`
+    Column("ended_at", DateTime),
+)
+
+disclosed_person = Table(
+    "disclosed_person",
+    metadata,
+    Column("disclosure_id", Integer, ForeignKey("disclosure.disclosure_id"), primary_key=True),
+    _key("person_key"),
+    Index(None, "person_key"),
+)
+
 # Log-in
 
 account = Table(

@@ -20,6 +20,7 @@ RISK = "prd_risk"
 NEXT_ACTIVITY = "prd_next_activity"
 _PERSON = ("tenant", "person_key")
 _SECTION = ("tenant", "section_key")
+_REFUSED = "select tenant, person_key from main.dim_person where not allows_prediction"
 
 
 def score(working: Working, *, progress: Progress) -> dict[str, int]:
@@ -34,6 +35,7 @@ def score(working: Working, *, progress: Progress) -> dict[str, int]:
     for done, (tenant, table) in enumerate(work):
         progress("score", done, len(work), table)
         written[table] += steps[table](working, tenant)
+    _drop_refused(working)
     progress("score", len(work), len(work), f"{sum(written.values()):,} predictions")
     return written
 
@@ -41,6 +43,14 @@ def score(working: Working, *, progress: Progress) -> dict[str, int]:
 def tenants(working: Working) -> list[str]:
     """The tenants that have anybody in the marts."""
     return list(working.frame("select distinct tenant from main.dim_person order by 1")["tenant"])
+
+
+def _drop_refused(working: Working) -> None:
+    """Take away what was predicted about people before they refused, those who have left their sections included."""
+    refused = working.frame(_REFUSED)
+    for table in (MASTERY, RISK, NEXT_ACTIVITY):
+        none = working.frame(f"from main.{quoted(table)} where false")
+        working.replace_rows(table, none, _PERSON, scope=refused)
 
 
 def _mastery(working: Working, tenant: str) -> int:
@@ -133,11 +143,14 @@ def _is_all(working: Working, tenant: str, table: str) -> bool:
 def _rows(
     working: Working, mart: str, wanted: pl.DataFrame, keys: tuple[str, ...], *, columns: str = "*"
 ) -> pl.DataFrame:
-    """`columns` of the rows of `mart` whose `keys` are in `wanted`."""
+    """`columns` of the rows of `mart` whose `keys` are in `wanted`, but for people who refused predictions."""
     shared = ", ".join(map(quoted, keys))
     working.connection.register("wanted", wanted.to_arrow())
     try:
-        return working.frame(f"select {columns} from main.{quoted(mart)} semi join wanted using ({shared})")
+        return working.frame(
+            f"select {columns} from main.{quoted(mart)} semi join wanted using ({shared})"
+            f" anti join ({_REFUSED}) as refused using (tenant, person_key)"
+        )
     finally:
         working.connection.unregister("wanted")
 

@@ -19,13 +19,11 @@ from learnlake.errors import ModelError
 from learnlake.home import Home
 from learnlake.settings import Settings
 from models import registry
+from models.permitted import Read, permitted
 from pipelines.progress import Progress
 from warehouse.build import Working
 from warehouse.snapshot import holding, tenant_file
 from warehouse.tables import quoted
-
-Read = Callable[[str], pl.DataFrame]
-"""A mart's rows of one tenant, by the mart's name."""
 
 KINDS = ("mastery", "risk")
 log = logging.getLogger(__name__)
@@ -88,15 +86,17 @@ def _fit(kind: str, read: Read) -> Any:
 
 
 def from_working(working: Working, tenant: str) -> Read:
-    """A tenant's marts as the run at work has left them."""
-    return lambda mart: working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+    """A tenant's marts as the run at work has left them, of those who allow predictions."""
+    return permitted(
+        lambda mart: working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+    )
 
 
 @contextlib.contextmanager
 def from_snapshot(folder: Path, tenant: str) -> Iterator[Read]:
-    """A tenant's marts as published in `folder`."""
+    """A tenant's marts as published in `folder`, of those who allow predictions."""
     with duckdb.connect(str(tenant_file(folder, tenant)), read_only=True) as connection:
-        yield lambda mart: _frame(connection.sql(f"from main.{quoted(mart)}"))
+        yield permitted(lambda mart: _frame(connection.sql(f"from main.{quoted(mart)}")))
 
 
 def train_published(settings: Settings) -> list[Trained]:

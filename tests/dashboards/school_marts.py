@@ -69,6 +69,8 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
                 "is_rostered": True,
                 "is_active": True,
                 "is_generated": True,
+                "allows_prediction": True,
+                "allows_leaderboard": False,
                 "first_seen_at": moment,
                 "last_seen_at": moment,
             }

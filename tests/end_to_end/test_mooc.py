@@ -9,7 +9,7 @@ import pytest
 from cli.demo_data import MOOC_FILE
 from learnlake.sender import Sender
 from lrs import credentials
-from lrs.transfer import import_file
+from lrs.importing import import_file
 from people import accounts, assignments
 from people.db import open_people
 from people.sessions import log_in, viewer

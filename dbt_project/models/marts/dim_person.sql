@@ -4,6 +4,10 @@ with seen as (
     where not is_voided and person_key is not null
         and event in (select event from {{ ref('event_map') }} where is_activity)
     group by all
+),
+
+refused as (
+    select tenant, person_key, list(purpose) as purposes from {{ source('people', 'refusal') }} group by all
 )
 
 select
@@ -15,7 +19,10 @@ select
     coalesce(person.kind = 'rostered', false) as is_rostered,
     coalesce(person.is_active, true) as is_active,
     coalesce(person.is_generated, false) as is_generated,
+    not coalesce(list_contains(refused.purposes, 'prediction'), false) as allows_prediction,
+    not coalesce(list_contains(refused.purposes, 'leaderboard'), false) as allows_leaderboard,
     seen.first_seen_at,
     seen.last_seen_at
 from {{ source('people', 'person') }} as person
 left join seen using (tenant, person_key)
+left join refused using (tenant, person_key)

@@ -1,31 +1,24 @@
-"""Files of statements in and out: JSON lines, plain, gzip or Zstandard. In goes over HTTP, as from any other source."""
+"""Files of statements in: over HTTP, as from any other source, and after a break from where it was."""
 
 from __future__ import annotations
 
 import array
 import contextlib
 import dataclasses
-import gzip
 import hashlib
-import io
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
-import pyarrow as pa
 
 from learnlake.errors import InputError
 from learnlake.home import Home
 from learnlake.sender import Refusal, Sender, SendReport
-from learnlake.settings import Settings
-from lrs.store import read, reading
+from lrs.statement_files import numbered_statements
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://w3id.org/learnlake/xapi")
-_EXPORT_CHUNK = 5000
 
 
 class _OnlyId(msgspec.Struct):
@@ -66,7 +59,7 @@ def import_file(
     numbers = array.array("q")
 
     def statements() -> Iterator[bytes]:
-        for number, line in _numbered_lines(path):
+        for number, line in numbered_statements(path):
             if number > state.settled_line:
                 numbers.append(number)
                 yield _with_id(number, line)
@@ -86,37 +79,6 @@ def import_file(
     sender.send(statements(), progress=settle)
     state.forget()
     return report
-
-
-def export_file(
-    settings: Settings,
-    path: Path,
-    *,
-    tenant: str,
-    since: int | None = None,
-    until: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> int:
-    """Write one tenant's statements stored after `since` up to `until` (microseconds) as JSON lines; how many.
-
-    Voided statements are left out, their voiding ones are not. The file appears whole or not at all.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    count = 0
-    query = read.Query(tenant=tenant, since=since, until=until, ascending=True, limit=_EXPORT_CHUNK)
-    try:
-        with reading(settings) as connection, _create(path, draft) as file:
-            query = dataclasses.replace(query, newest_seq=read.last_position(connection)[0])
-            while rows := read.search(connection, query):
-                file.write(b"".join(raw + b"\n" for _, raw in rows))
-                count += len(rows)
-                query = dataclasses.replace(query, after=rows[-1][0])
-                if progress:
-                    progress(count)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
 
 
 class _State:
@@ -139,18 +101,6 @@ class _State:
 
     def forget(self) -> None:
         self._file.unlink(missing_ok=True)
-
-
-def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, line) of every line that is not blank."""
-    with _open(path) as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                text = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
-                if text:
-                    yield number, text
-        except (OSError, EOFError) as error:
-            raise InputError(f"the file cannot be read to its end: {error}", where=str(path)) from error
 
 
 def _with_id(number: int, line: bytes) -> bytes:
@@ -178,25 +128,3 @@ def _write_rejects(path: Path, refused: list[Refusal], numbers: array.array[int]
                 "statement": refusal.statement.decode("utf-8", "replace"),
             }
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-
-
-def _open(path: Path) -> BinaryIO:
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if path.suffix in (".zst", ".zstd"):
-        return cast(BinaryIO, io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
-    return path.open("rb")
-
-
-@contextlib.contextmanager
-def _create(path: Path, draft: Path) -> Iterator[BinaryIO]:
-    """A file under the name `draft`, compressed as the suffix of `path` says."""
-    if path.suffix == ".gz":
-        with gzip.open(draft, "wb") as zipped:
-            yield cast(BinaryIO, zipped)
-    elif path.suffix in (".zst", ".zstd"):
-        with pa.output_stream(str(draft), compression="zstd") as stream:
-            yield cast(BinaryIO, stream)
-    else:
-        with draft.open("wb") as file:
-            yield file

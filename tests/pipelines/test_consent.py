@@ -1,0 +1,74 @@
+"""Through real pipeline runs: who refuses predictions is neither learned from nor predicted about from the next run on."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import duckdb
+
+from learnlake.settings import Settings
+from models import registry
+from people import consent_record
+from people.consent import Decision
+from people.db import open_people, school_day
+from pipelines import stages
+from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
+from warehouse import snapshot
+
+DAY = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
+LEARNERS = 12
+
+
+def _answers(actor: str) -> list[dict[str, object]]:
+    return [
+        statement(
+            actor,
+            ANSWERED,
+            activity(f"https://lms.test/items/{number}", ITEM),
+            at=DAY + dt.timedelta(minutes=number),
+            course="https://lms.test/courses/algebra",
+            course_title="Algebra",
+            success=(number + len(actor)) % 3 > 0,
+            skills=["slope"],
+        )
+        for number in range(20)
+    ]
+
+
+def _run(settings: Settings) -> None:
+    stages.incremental(settings, run_id="run", started_by="test", trains_missing=True)
+
+
+def _people(settings: Settings, query: str) -> set[str]:
+    with (
+        snapshot.holding(settings.home) as held,
+        duckdb.connect(str(snapshot.tenant_file(held.folder, "t")), read_only=True) as file,
+    ):
+        return {row[0] for row in file.execute(query).fetchall()}
+
+
+def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
+    seal(settings.home, [one for n in range(LEARNERS) for one in _answers("a" * (n + 1))], stored=DAY)
+    _run(settings)
+    scored = _people(settings, "select person_key from prd_mastery")
+    assert len(scored) == LEARNERS
+    gone = min(scored)
+    _say(settings, gone, "withdrawn")
+    _run(settings)
+    for table in ("prd_mastery", "prd_next_activity", "prd_risk"):
+        assert gone not in _people(settings, f"select person_key from {table}")
+    assert _people(settings, "select person_key from prd_mastery") == scored - {gone}
+    assert _people(settings, "select person_key from dim_person where not allows_prediction") == {gone}
+    assert gone in _people(settings, "select person_key from fct_attempt")  # the record itself stays
+
+    [mastery, _risk] = stages.train(settings)
+    card = registry.load(settings.home, registry.model_name("mastery", "t")).card
+    assert mastery.version == "2"
+    assert card["data"]["students"] == LEARNERS - 1
+
+
+def _say(settings: Settings, person_key: str, decision: str) -> None:
+    engine = open_people(settings)
+    said = Decision(person_key, "prediction", decision, "guardian", school_day(engine))
+    consent_record.record(engine, "t", [said], actor_key="operator:1")
+    engine.dispose()
