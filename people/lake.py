@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, s
 
 from learnlake.home import Home
 from people import consent
-from people.db import file_lock, read_revision, reading, school_day, settings_of
+from people.db import file_lock, read_frame, read_revision, reading, school_day, settings_of
 from people.purposes import LEADERBOARD, PREDICTION
 from people.tables import (
     DISCOVERED,
@@ -188,19 +188,21 @@ def _columns(name: str, table: Table) -> Select:
 
 
 def _frame(connection: Connection, name: str, query: Select) -> pl.DataFrame:
-    rows = connection.execute(query)
-    frame = pl.DataFrame([tuple(row) for row in rows], schema=SCHEMAS[name], orient="row")
+    frame = read_frame(connection, query, SCHEMAS[name])
     return frame.with_columns(pl.col("role").str.to_lowercase()) if name == "person" else frame
 
 
 def _one_row_per_membership(enrolments: pl.DataFrame) -> pl.DataFrame:
     """One row per section, person and role. Who left and came back is there from the first begin to the newest end."""
     keys = ["tenant", "section_key", "person_key", "role"]
-    newest = enrolments.sort("is_active", "begin_date", nulls_last=False).unique(keys, keep="last")
-    begins = enrolments.group_by(keys).agg(
+    is_double = enrolments.select(keys).is_duplicated()  # few are: the rest of a district needs no sorting
+    several = enrolments.filter(is_double)
+    newest = several.sort("is_active", "begin_date", nulls_last=False).unique(keys, keep="last")
+    begins = several.group_by(keys).agg(
         pl.when(pl.col("begin_date").null_count() == 0).then(pl.col("begin_date").min()).alias("begin_date")
     )
-    return newest.drop("begin_date").join(begins, on=keys).select(list(SCHEMAS["enrolment"])).sort(keys)
+    merged = newest.drop("begin_date").join(begins, on=keys).select(list(SCHEMAS["enrolment"])).sort(keys)
+    return pl.concat([enrolments.filter(~is_double), merged])
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

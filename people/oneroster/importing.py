@@ -15,7 +15,15 @@ from learnlake.errors import InputError, RosterError
 from learnlake.identity import identity_secret
 from learnlake.settings import Settings
 from people import lake, tables
-from people.db import bump_revision, check_tenant, open_people, read_revision, reading, writing
+from people.db import (
+    bump_revision,
+    check_tenant,
+    open_people,
+    read_revision,
+    reading,
+    use_large_cache,
+    writing,
+)
 from people.oneroster import plan as plans
 from people.oneroster import shape
 from people.oneroster.check import Problem, check_package
@@ -153,8 +161,17 @@ def _compare(
     before: pl.DataFrame | None = None,
 ) -> None:
     rows = plans.fit(table, frame, tenant=source.tenant, source=source.home_page)
-    earlier = plans.read_rows(connection, table, source) if before is None else before
-    work.plans.append(plans.compare(table.name, earlier, rows, revokes=revokes))
+    held = None
+    if before is None and not revokes:
+        held = plans.count_rows(connection, table, source)
+        before = plans.read_rows(connection, table, source, only=rows.select(_keys(table)))
+    elif before is None:
+        before = plans.read_rows(connection, table, source)
+    work.plans.append(plans.compare(table.name, before, rows, revokes=revokes, held=held))
+
+
+def _keys(table: Table) -> list[str]:
+    return [column.name for column in table.primary_key]
 
 
 def _plan_people(
@@ -174,7 +191,9 @@ def _plan_people(
             tables.identifier,
             people.identifiers,
             revokes=False,
-            before=_claimed_identifiers(connection, source, people.identifiers),
+            before=plans.rows_of(
+                connection, tables.identifier, source.tenant, people.identifiers.select("identifier_key")
+            ),
         )
         pairs, ignored = shape.shape_guardianships(users)
         if ignored:
@@ -215,7 +234,8 @@ def _plan_persons(
         kind=pl.lit("rostered"),
     )
     before = plans.read_rows(connection, tables.person, source)
-    before = pl.concat([before, _rows_of(connection, tables.person, source.tenant, people.taken_over)])
+    taken_over = pl.DataFrame({"person_key": sorted(people.taken_over)}, schema={"person_key": pl.String})
+    before = pl.concat([before, plans.rows_of(connection, tables.person, source.tenant, taken_over)])
     if not is_bulk:  # a delta file of 1.2 may leave out the roles of a user that it changes otherwise
         earlier = before.select("person_key", "role", "school_key")
         frame = frame.join(earlier, on="person_key", how="left", suffix="_before", maintain_order="left")
@@ -238,6 +258,7 @@ def _plan_demographics(
 
 
 def _write(connection: Connection, work: _Import, source: shape.Source) -> None:
+    use_large_cache(connection)
     for unknown_key, into_key in work.people.merges if work.people else ():
         merge_unknown(connection, source.tenant, unknown_key=unknown_key, into_key=into_key)
     for plan in work.plans:
@@ -310,21 +331,3 @@ def _taken_keys(connection: Connection, package: Package, source: shape.Source) 
                 reason = f"{sourced_id!r} is already used by the roster of {others[sourced_id]}"
                 problems.append(Problem(file, line, "sourcedId", reason))
     return problems
-
-
-def _rows_of(connection: Connection, table: Table, tenant: str, person_keys: set[str]) -> pl.DataFrame:
-    """The rows of some people, whoever wrote them."""
-    schema = plans.columns_of(table)
-    query = f"select {', '.join(schema)} from {table.name} where tenant = ? and person_key = ?"
-    rows = [
-        tuple(row) for key in sorted(person_keys) for row in connection.exec_driver_sql(query, (tenant, key))
-    ]
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _claimed_identifiers(connection: Connection, source: shape.Source, claimed: pl.DataFrame) -> pl.DataFrame:
-    """The identifiers that are claimed now as they are held, whoever wrote them."""
-    schema = plans.columns_of(tables.identifier)
-    query = f"select {', '.join(schema)} from identifier where tenant = ?"
-    rows = [tuple(row) for row in connection.exec_driver_sql(query, (source.tenant,))]
-    return pl.DataFrame(rows, schema=schema, orient="row").join(claimed, on="identifier_key", how="semi")

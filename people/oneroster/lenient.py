@@ -18,6 +18,7 @@ CLOSE = 0.8
 
 _NUMBERS = r"^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})$"
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})$"
+_LAST_IS_YEAR = (pl.col("p3") > 1000) & (pl.col("p1") <= 31)
 _TIME = r"([T ]\d{2}:\d{2}.*)?$"
 
 
@@ -71,57 +72,68 @@ def _likeness(column: str, name: str) -> float:
 
 def mend_dates(file: File, frame: pl.DataFrame, warnings: list[str]) -> pl.DataFrame:
     """`frame` with other notations of dates as the standard's; those of two meanings stay, to be refused."""
-    for field in file.fields:
-        if field.kind not in ("date", "datetime") or field.name not in frame.columns:
+    columns = [field.name for field in file.fields if field.kind in ("date", "datetime")]
+    parts = {name: _parts(frame[name]) for name in columns if name in frame.columns}
+    is_day_first = _order(list(parts.values()))
+    for name, part in parts.items():
+        has_time = next(field.kind for field in file.fields if field.name == name) == "datetime"
+        before, after = frame[name], _iso(part, is_day_first, has_time=has_time)
+        odd = before.ne_missing(after)
+        if not odd.any():
             continue
-        before = frame[field.name]
-        after = _dates(before, is_time_kept=field.kind == "datetime")
-        odd = frame.filter(before.ne_missing(after))
-        if odd.is_empty():
-            continue
-        frame = frame.with_columns(after.alias(field.name))
+        changed = zip(frame["_line"].filter(odd), before.filter(odd), after.filter(odd), strict=True)
         warnings += [
-            f"{file.name}.csv, line {line}, {field.name}: {text!r} taken for {frame_date}"
-            for line, text, frame_date in zip(
-                odd["_line"], odd[field.name], after.filter(before.ne_missing(after)), strict=True
-            )
+            f"{file.name}.csv, line {line}, {name}: {old!r} taken for {new}" for line, old, new in changed
         ]
+        frame = frame.with_columns(after.alias(name))
     return frame
 
 
-def _dates(values: pl.Series, *, is_time_kept: bool) -> pl.Series:
-    """ISO dates where `values` can be read as such: year first, or day and month in the order that the whole column shows."""
-    frame = values.to_frame("value").with_columns(
-        day_part=pl.col("value").str.replace(_TIME, ""),
-        time_part=pl.col("value").str.extract(r"[T ](\d{2}:\d{2}.*)$", 1),
+def _parts(values: pl.Series) -> pl.DataFrame:
+    """value, time_part, and three numbers p1 to p3 where it looks like a date."""
+    day = pl.col("value").str.replace(_TIME, "")
+    numbers, compact = day.str.extract_groups(_NUMBERS), day.str.extract_groups(_COMPACT)
+    three = [
+        pl.coalesce(kind.struct.field(n) for kind in (numbers, compact)).cast(pl.Int32).alias(f"p{n}")
+        for n in "123"
+    ]
+    return (
+        values.to_frame()
+        .select(pl.all().alias("value"))
+        .select("value", pl.col("value").str.extract(r"[T ](\d{2}:\d{2}.*)$", 1).alias("time_part"), *three)
     )
-    numbers = pl.col("day_part").str.extract_groups(_NUMBERS)
-    compact = pl.col("day_part").str.extract_groups(_COMPACT)
-    frame = frame.with_columns(numbers=numbers, compact=compact)
-    parts = [pl.coalesce(pl.col(kind).struct.field(n) for kind in ("numbers", "compact")) for n in "123"]
-    frame = frame.with_columns(p.cast(pl.Int32).alias(f"p{n}") for n, p in enumerate(parts, start=1))
-    last_is_year = (pl.col("p3") > 1000) & (pl.col("p1") <= 31)
-    short = frame.filter(last_is_year)
+
+
+def _order(parts: list[pl.DataFrame]) -> bool | None:
+    """Whether the file writes the day before the month; None when its dates don't show it or contradict each other."""
+    short = pl.concat([part.filter(_LAST_IS_YEAR) for part in parts]) if parts else pl.DataFrame()
+    if short.is_empty():
+        return None
     day_first, month_first = bool((short["p1"] > 12).any()), bool((short["p2"] > 12).any())
-    year = pl.when(last_is_year).then("p3").otherwise("p1")
-    if day_first != month_first:
-        day = pl.when(last_is_year).then("p1" if day_first else "p2").otherwise("p3")
-        month = pl.when(last_is_year).then("p2" if day_first else "p1").otherwise("p2")
-    else:  # the column doesn't show the order: only 5/5/2023 is sure
-        same = pl.when(last_is_year & (pl.col("p1") == pl.col("p2"))).then("p1")
-        day = pl.when(last_is_year).then(same).otherwise("p3")
-        month = pl.when(last_is_year).then(same).otherwise("p2")
-    frame = frame.with_columns(
-        iso=pl.format("{}-{}-{}", _padded(year, 4), _padded(month, 2), _padded(day, 2))
+    return None if day_first == month_first else day_first
+
+
+def _iso(part: pl.DataFrame, is_day_first: bool | None, *, has_time: bool) -> pl.Series:
+    """The values in the standard's notation where they are days in another one."""
+    if is_day_first is None:  # only 5/5/2023 is sure
+        day = month = pl.when(pl.col("p1") == pl.col("p2")).then("p1").otherwise(None)
+    else:
+        day, month = (pl.col("p1"), pl.col("p2")) if is_day_first else (pl.col("p2"), pl.col("p1"))
+    year = pl.when(_LAST_IS_YEAR).then("p3").otherwise("p1")
+    iso = pl.format(
+        "{}-{}-{}",
+        _padded(year, 4),
+        _padded(pl.when(_LAST_IS_YEAR).then(month).otherwise("p2"), 2),
+        _padded(pl.when(_LAST_IS_YEAR).then(day).otherwise("p3"), 2),
     )
-    is_day = pl.col("iso").str.to_date("%Y-%m-%d", strict=False).is_not_null() & (year > 1000)
+    is_day = iso.str.to_date("%Y-%m-%d", strict=False).is_not_null() & (year > 1000)
     time = pl.coalesce(pl.col("time_part"), pl.lit("00:00:00.000Z"))
-    mended = pl.format("{}T{}", "iso", time) if is_time_kept else pl.col("iso")
-    is_standard = pl.col("value").str.contains(
-        r"^\d{4}-\d{2}-\d{2}" + (r"T\d{2}:\d{2}:\d{2}" if is_time_kept else "$")
-    )
-    chosen = pl.when(is_day & ~is_standard).then(mended).otherwise("value")
-    return frame.select(chosen.alias(values.name)).to_series()
+    mended = pl.format("{}T{}", iso, time) if has_time else iso
+    standard = r"^\d{4}-\d{2}-\d{2}" + (r"T\d{2}:\d{2}:\d{2}" if has_time else "$")
+    is_standard = pl.col("value").str.contains(standard)
+    return part.select(
+        pl.when(is_day & ~is_standard).then(mended).otherwise("value").alias("value")
+    ).to_series()
 
 
 def _padded(value: pl.Expr, width: int) -> pl.Expr:

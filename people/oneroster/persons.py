@@ -18,6 +18,7 @@ from people.oneroster.check import Problem
 from people.oneroster.shape import Source
 from people.tables import identifier, person
 
+_KEYS_PER_QUERY = 10_000
 _ACCOUNT = re.compile(r"\{(\S+://\S*)\s+([^{}]+?)\s*\}")
 
 
@@ -50,8 +51,8 @@ def resolve(connection: Connection, source: Source, secret: bytes, users: pl.Dat
         )
     )
     found = Resolution({row[0]: row[1] for row in rows}, set(), [], pl.DataFrame(), [], [])
-    holders = _holders(connection, source.tenant)
     claims = _claims(source, secret, users, found)
+    holders = _holders(connection, source.tenant, [claim.key for claim in claims])
     kept = [claim for claim in claims if _settle(claim, holders, found)]
     for sourced_id in users["sourced_id"]:
         if sourced_id not in found.keys:
@@ -72,9 +73,9 @@ def resolve(connection: Connection, source: Source, secret: bytes, users: pl.Dat
     return found
 
 
-def _holders(connection: Connection, tenant: str) -> dict[str, tuple[str, str]]:
-    """identifier_key -> (person_key, kind of that person)."""
-    rows = connection.execute(
+def _holders(connection: Connection, tenant: str, keys: list[str]) -> dict[str, tuple[str, str]]:
+    """identifier_key -> (person_key, kind of that person), of those in `keys` that somebody holds."""
+    query = (
         select(identifier.c.identifier_key, identifier.c.person_key, person.c.kind)
         .join(
             person,
@@ -82,7 +83,12 @@ def _holders(connection: Connection, tenant: str) -> dict[str, tuple[str, str]]:
         )
         .where(identifier.c.tenant == tenant)
     )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    held: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        chunk = keys[start : start + _KEYS_PER_QUERY]
+        rows = connection.execute(query.where(identifier.c.identifier_key.in_(chunk)))
+        held.update({row[0]: (row[1], row[2]) for row in rows})
+    return held
 
 
 def _claims(source: Source, secret: bytes, users: pl.DataFrame, found: Resolution) -> list[_Claim]:

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import polars as pl
-from sqlalchemy import Boolean, Connection, Integer, Table
+from sqlalchemy import Boolean, Connection, Integer, Select, Table, and_, column, func, select
+from sqlalchemy import table as temporary
 
-from people.db import now
+from people.db import now, read_frame
 from people.oneroster.shape import Source
 from people.tables import metadata
 
@@ -54,16 +55,51 @@ def fit(table: Table, frame: pl.DataFrame, **constants: str) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
-def read_rows(connection: Connection, table: Table, source: Source) -> pl.DataFrame:
-    """The rows that this source has written before."""
-    schema = columns_of(table)
-    query = f"select {', '.join(schema)} from {table.name} where tenant = ? and source = ?"
-    rows = connection.exec_driver_sql(query, (source.tenant, source.home_page))
-    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+def read_rows(
+    connection: Connection, table: Table, source: Source, *, only: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The rows that this source has written before; with `only`, those of its primary keys."""
+    query = select(*(table.c[name] for name in columns_of(table))).where(
+        table.c.tenant == source.tenant, table.c.source == source.home_page
+    )
+    return read_frame(connection, _narrowed(connection, query, table, only), columns_of(table))
 
 
-def compare(table_name: str, before: pl.DataFrame, after: pl.DataFrame, *, revokes: bool) -> TablePlan:
-    """Compare rows by primary key. With `revokes`, active rows that `after` lacks are revoked; otherwise they stay."""
+def rows_of(connection: Connection, table: Table, tenant: str, only: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `tenant` that `only` names by columns of the table, whoever wrote them."""
+    query = select(*(table.c[name] for name in columns_of(table))).where(table.c.tenant == tenant)
+    return read_frame(connection, _narrowed(connection, query, table, only), columns_of(table))
+
+
+def count_rows(connection: Connection, table: Table, source: Source) -> int:
+    """How many rows this source has written."""
+    query = select(func.count()).select_from(table)
+    query = query.where(table.c.tenant == source.tenant, table.c.source == source.home_page)
+    return int(connection.execute(query).scalar_one())
+
+
+def _narrowed(connection: Connection, query: Select, table: Table, only: pl.DataFrame | None) -> Select:
+    """`query` for the keys in `only`, through a temporary table: a day's changes must not read a district's enrolments."""
+    if only is None:
+        return query
+    keys = [
+        column.name for column in table.columns if column.name in only.columns and column.name != "tenant"
+    ]
+    connection.exec_driver_sql("drop table if exists temp.wanted")
+    connection.exec_driver_sql(f"create temp table wanted ({', '.join(keys)})")
+    places = ", ".join("?" * len(keys))
+    _execute(connection, f"insert into temp.wanted values ({places})", only.select(keys))
+    wanted = temporary("wanted", *(column(key) for key in keys))
+    return query.join_from(wanted, table, and_(*(wanted.c[key] == table.c[key] for key in keys)))
+
+
+def compare(
+    table_name: str, before: pl.DataFrame, after: pl.DataFrame, *, revokes: bool, held: int | None = None
+) -> TablePlan:
+    """Compare rows by primary key. With `revokes`, active rows that `after` lacks are revoked; otherwise they stay.
+
+    `held` is how many rows there are, where `before` has only those that `after` names.
+    """
     table = metadata.tables[table_name]
     keys = [column.name for column in table.primary_key]
     values = [name for name in columns_of(table) if name not in keys]
@@ -85,7 +121,7 @@ def compare(table_name: str, before: pl.DataFrame, after: pl.DataFrame, *, revok
         revoked = pl.concat([revoked, gone])
     touched = pl.concat([changed.select(keys), revoked.select(keys)])
     was = before.join(touched, on=keys, how="semi")
-    unchanged = before.height - touched.height
+    unchanged = (before.height if held is None else held) - touched.height
     # A row marked tobedeleted may change in other columns too: it is written as it will be
     return TablePlan(table, added, pl.concat([changed, after_end]), revoked, was, unchanged)
 
@@ -118,7 +154,8 @@ def write(connection: Connection, plan: TablePlan) -> None:
         plan.changed.select(*values, *keys),
     )
     places = ", ".join("?" * len(schema))
-    _execute(connection, f"insert into {plan.table.name} ({', '.join(schema)}) values ({places})", plan.added)
+    added = plan.added.sort(keys)  # in the order of the primary key, each page of its index is written once
+    _execute(connection, f"insert into {plan.table.name} ({', '.join(schema)}) values ({places})", added)
 
 
 def _keep_history(connection: Connection, before: pl.DataFrame) -> None:
