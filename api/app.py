@@ -21,7 +21,7 @@ from starlette.routing import Route
 from learnlake import audit
 from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError
 from learnlake.settings import Settings, get_settings
-from people import sessions
+from people import policy, sessions
 from people.db import open_people
 from people.sessions import Viewer
 from warehouse import export, snapshot
@@ -182,6 +182,7 @@ def _list(request: Request, viewer: Viewer) -> tuple[list[str], Build]:
 
 
 def _read(request: Request, viewer: Viewer, mart: str, limit: int) -> tuple[pa.Table, Build]:
+    policy.check_export(viewer.role, mart)
     with _door(request, viewer) as door, door.pinned():
         return door.mart(mart, limit=limit), door.build()
 

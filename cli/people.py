@@ -216,6 +216,36 @@ def user_assign_teacher(
             console.print("Nothing has changed.")
 
 
+@user_app.command("delegate")
+def user_delegate(
+    who: Annotated[str, typer.Argument(help="An assistant's log-in or person_key.")],
+    section: Annotated[str, typer.Argument(help="section_key of a section that the person assists in.")],
+    action: Annotated[str, typer.Argument(help="grade, message or restructure.")],
+    tenant: Tenant,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="End it instead.")] = False,
+) -> None:
+    """Let an assistant do one thing in one section; without it assistants only look."""
+    from people import delegation
+
+    with _engine() as engine:
+        change = delegation.withdraw if withdraw else delegation.delegate
+        is_changed = change(engine, tenant, section, who, action)
+    said = f"{who} may {'not ' if withdraw else ''}{action} in {section} now."
+    console.print(said if is_changed else "Nothing has changed.")
+
+
+@user_app.command("delegations")
+def user_delegations(tenant: Tenant) -> None:
+    """What was delegated to assistants."""
+    from people import delegation
+
+    table = _table("person_key", "section_key", "action", "granted by")
+    with _engine() as engine:
+        for row in delegation.list_delegations(engine, tenant):
+            table.add_row(row.person_key, row.section_key, row.action, row.granted_by)
+    console.print(table)
+
+
 @user_app.command("sections")
 def user_sections(tenant: Tenant) -> None:
     """Sections that statements named and no roster knows."""

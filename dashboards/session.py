@@ -14,6 +14,7 @@ from dashboards.menu import PAGES, PageSpec
 from dashboards.visit import newest_build, viewer_of, visiting
 from learnlake.errors import AccessError
 from learnlake.settings import Settings, get_settings
+from people import policy
 from people.sessions import Viewer
 from warehouse.door import Door
 
@@ -92,6 +93,7 @@ def _show(spec: PageSpec, settings: Settings, viewer: Viewer, token: str) -> Non
     try:
         with visiting(settings, _door(settings, viewer), viewer, token) as visit:
             st.session_state["audit_export"] = visit.door.audit_export
+            st.session_state["may_export"] = viewer.role in policy.EXPORTS["page"]
             spec.render(visit)
             page.footer(visit)
     except AccessError:

@@ -70,7 +70,7 @@ def assign_teacher(
     if role not in STAFF:
         raise InputError(f"{role!r} doesn't teach", mend=f"use one of {', '.join(STAFF)}")
     with writing(engine) as connection:
-        person_key = _person(connection, tenant, who)
+        person_key = find_person(connection, tenant, who)
         _check_section(connection, tenant, section_key)
         gave = grant_role(connection, tenant=tenant, role=role, person_key=person_key)
         if connection.execute(_active(tenant, section_key, person_key, role)).first():
@@ -100,7 +100,7 @@ def withdraw_teacher(
     What a roster says is ended by the roster. Answers how many assignments ended.
     """
     with writing(engine) as connection:
-        person_key = _person(connection, tenant, who)
+        person_key = find_person(connection, tenant, who)
         rows = connection.execute(
             select(enrolment).where(
                 enrolment.c.tenant == tenant,
@@ -187,7 +187,7 @@ def list_schools(engine: Engine, tenant: str) -> list[tuple[str, str, str]]:
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def _person(connection: Connection, tenant: str, who: str) -> str:
+def find_person(connection: Connection, tenant: str, who: str) -> str:
     """The person_key that `who` is, or that the log-in `who` belongs to."""
     known = select(person.c.person_key).where(person.c.tenant == tenant, person.c.is_active)
     row = connection.execute(known.where(person.c.person_key == who)).first()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,15 +20,17 @@ from learnlake.settings import Settings
 from people import consent
 from people.age import age_on, birth_dates
 from people.consent import OF_AGE
-from people.db import reading, settings_of, today
-from people.policy_rules import RULES, SHOWS_NAMES
+from people.db import change_number, reading, settings_of, today
+from people.policy_rules import ACTIONS, DELEGATED, EXPORTS, RULES, SHOWS_NAMES
 from people.purposes import GUARDIAN_ACCESS
 from people.roles import held_assignments, roles_held
 from people.sessions import Viewer
-from people.tables import academic_session, enrolment, guardianship, organisation, section
+from people.tables import academic_session, delegation, enrolment, guardianship, organisation, section
 
 MARTS = tuple(RULES)
 """Every mart that has a rule."""
+DELEGABLE = tuple(sorted(DELEGATED["assistant"]))
+"""Actions that may be delegated to an assistant."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Scope:
     role: str
     grants: tuple[Grant, ...]
     shows_names: bool
+    delegated: frozenset[tuple[str | None, str]] = frozenset()
+    """(section_key, action) that an administrator has delegated to this person."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,11 +98,45 @@ def rule(mart: str) -> Rule:
 
 
 def scope(engine: Engine, viewer: Viewer) -> Scope:
-    """What `viewer` may see in the active role, read live: a role withdrawn a moment ago opens nothing.
+    """What `viewer` may see in the active role, as of this moment: a role withdrawn a moment ago opens nothing.
 
+    Worked out anew after each commit to people.db, and each day; in between the same answer is given again.
     Raises AccessError when the viewer doesn't hold the role any more.
     """
-    day = today(engine)
+    number = change_number(engine)  # first: a change while we read asks again
+    day, at_school = today(engine), clock.school_day(settings_of(engine))
+    key = (viewer.tenant, viewer.account_id, viewer.person_key, viewer.role, day, at_school)
+    known = _known_scopes(engine)
+    with _scopes_lock:
+        if known.number != number:
+            known.number, known.scopes = number, {}
+        found = known.scopes.get(key)
+    if found is None:
+        found = _read_scope(engine, viewer, day)
+        with _scopes_lock:
+            if known.number == number:
+                known.scopes[key] = found
+    return found
+
+
+@dataclasses.dataclass(slots=True)
+class _Scopes:
+    """Scopes worked out since the last change of people.db."""
+
+    number: int
+    scopes: dict[tuple, Scope]
+
+
+_scopes: weakref.WeakKeyDictionary[Engine, _Scopes] = weakref.WeakKeyDictionary()
+_scopes_lock = threading.Lock()
+
+
+def _known_scopes(engine: Engine) -> _Scopes:
+    with _scopes_lock:
+        return _scopes.setdefault(engine, _Scopes(-1, {}))
+
+
+def _read_scope(engine: Engine, viewer: Viewer, day: dt.date) -> Scope:
     with reading(engine) as connection:
         held = roles_held(
             connection,
@@ -108,7 +148,31 @@ def scope(engine: Engine, viewer: Viewer) -> Scope:
         if viewer.role not in held:
             raise AccessError(f"The role {viewer.role} has ended")
         grants = _grants(connection, viewer, day, settings_of(engine))
-    return Scope(viewer.tenant, viewer.viewer_key, viewer.role, grants, viewer.role in SHOWS_NAMES)
+        delegated = _delegated(connection, viewer)
+    return Scope(viewer.tenant, viewer.viewer_key, viewer.role, grants, viewer.role in SHOWS_NAMES, delegated)
+
+
+def check_export(role: str, what: str) -> None:
+    """AccessError unless `role` may take `what` (a mart, or "page") away as a file, as far as it sees its rows."""
+    if role not in EXPORTS.get(what, ()):
+        raise AccessError(f"The role {role} may not export {what}")
+
+
+def check_action(scope: Scope, action: str, *, section_key: str | None = None) -> None:
+    """AccessError unless `scope` may do `action`, in section `section_key` where it is done in one.
+
+    An action without a rule is refused to everybody.
+    """
+    columns = ACTIONS.get(action, {}).get(scope.role)
+    if columns is None:
+        raise AccessError(f"The role {scope.role} may not {action}")
+    if columns and Grant(section_key=section_key) not in scope.grants:
+        raise AccessError(f"You may not {action} in this section")
+    if action in DELEGATED.get(scope.role, ()) and (section_key, action) not in scope.delegated:
+        raise AccessError(
+            f"To {action} in this section was not delegated to you",
+            mend="ask an administrator to delegate it",
+        )
 
 
 def filter_for(scope: Scope, mart: str) -> RowFilter:
@@ -153,6 +217,16 @@ def _guarded(connection: Connection, viewer: Viewer, settings: Settings) -> list
     }
     agreed = consent.allowed(connection, settings, viewer.tenant, asked, GUARDIAN_ACCESS, day)
     return [key for key in children if key not in asked or key in agreed]
+
+
+def _delegated(connection: Connection, viewer: Viewer) -> frozenset[tuple[str | None, str]]:
+    given = delegation.c
+    rows = connection.execute(
+        select(given.section_key, given.action).where(
+            given.tenant == viewer.tenant, given.person_key == viewer.person_key, given.is_active
+        )
+    )
+    return frozenset((row[0], row[1]) for row in rows)
 
 
 def _learners(connection: Connection, tenant: str, person_keys: Sequence[str]) -> tuple[Grant, ...]:

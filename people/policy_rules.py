@@ -1,7 +1,7 @@
-"""The policy's data: for every mart, which roles may see it and by which keys. No code that reads people.db.
+"""The policy's data: for every mart, export and action, which roles may and by which keys. No code that reads people.db.
 
-`TENANT` opens every row of the tenant; a role that a mart doesn't name is refused; a mart that isn't here is refused to all.
-`docs/people.md` shows this table, and a test keeps the two equal.
+`TENANT` opens every row of the tenant; a role that a mart or action doesn't name is refused; a mart or action that isn't here is refused to all.
+`docs/people.md` shows these tables, and a test keeps them equal.
 """
 
 from __future__ import annotations
@@ -82,3 +82,28 @@ RULES: Final[Rules] = {
 
 SHOWS_NAMES: Final = frozenset({"student", "teacher", "assistant", "guardian"})
 """Roles that see display names, of the rows they may see. All others see pseudonyms."""
+
+EXPORTS: Final[Mapping[str, frozenset[str]]] = {
+    **{mart: frozenset(roles) - {"assistant"} for mart, roles in RULES.items()},
+    "page": frozenset(_EVERYONE) - {"assistant"},
+}
+"""Who may take the rows of a mart, or of a page's table, away as a file: of those that they see. Assistants look at records, they don't
+carry them off."""
+
+ACTIONS: Final[Rules] = {
+    # In a section: teachers in their own, assistants where an administrator has delegated it
+    "grade": {"teacher": SECTION, "assistant": SECTION},
+    "message": {"teacher": SECTION, "assistant": SECTION},
+    "restructure": {"teacher": SECTION, "assistant": SECTION},
+    # In the whole tenant
+    "assign-teacher": {"administrator": TENANT},
+    "delegate": {"administrator": TENANT},
+    "manage-accounts": {"administrator": TENANT},
+    "manage-identities": {"administrator": TENANT},
+    "import-roster": {"administrator": TENANT},
+    "run-sql": {"analyst": TENANT},
+}
+"""What somebody may do beside looking. `SECTION` actions are done in one section."""
+
+DELEGATED: Final[Mapping[str, frozenset[str]]] = {"assistant": frozenset({"grade", "message", "restructure"})}
+"""Actions that a role may do only where they were delegated to the person, section by section."""

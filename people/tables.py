@@ -226,6 +226,18 @@ role_assignment = Table(
     Index(None, "account_id"),
 )
 
+delegation = Table(
+    "delegation",
+    metadata,
+    _key("tenant"),
+    _key("person_key"),
+    _key("section_key"),
+    _key("action"),  # one of policy_rules.DELEGATED
+    Column("granted_by", String, nullable=False),
+    Column("granted_at", DateTime, nullable=False),
+    _active(),
+)
+
 demographics = Table(
     "demographics",
     metadata,

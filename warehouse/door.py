@@ -190,11 +190,12 @@ class Door:
             return False
 
     def _show(self, connection: duckdb.DuckDBPyConnection, instance: reader.Instance, scope: Scope) -> None:
-        for number, (mart, columns) in enumerate(sorted(instance.columns.items())):
+        relations: dict[tuple[str, ...], str] = {}
+        for mart, columns in sorted(instance.columns.items()):
             if not is_mart(mart) or not self._may_see(mart):
                 continue
             source = f"{instance.alias}.main.{quoted(mart)}"
-            where = self._condition(connection, scope, mart, columns, f"allowed_{number}")
+            where = self._condition(connection, instance, scope, mart, relations)
             chosen = ", ".join(self._expression(scope, mart, column) for column in columns)
             connection.execute(
                 f"create or replace temp view {quoted(mart)} as select {chosen} from {source} where {where}"
@@ -203,23 +204,37 @@ class Door:
     def _condition(
         self,
         connection: duckdb.DuckDBPyConnection,
+        instance: reader.Instance,
         scope: Scope,
         mart: str,
-        columns: list[str],
-        relation: str,
+        relations: dict[tuple[str, ...], str],
     ) -> str:
+        """The rows of `mart` inside `scope`, as SQL. Marts guarded by the same columns share one table of allowed keys."""
         allowed = policy.filter_for(scope, mart)
         of_tenant = f"tenant = {literal(allowed.tenant)}"
         if not allowed.columns:
             return of_tenant
-        if missing := [c for c in allowed.columns if c not in columns]:
+        if missing := [c for c in allowed.columns if c not in instance.columns[mart]]:
             raise AccessError(
                 "This table lacks the columns that guard it.", where=f"{mart}: {', '.join(missing)}"
             )
-        arrays = [pa.array([v[n] for v in allowed.values], pa.string()) for n in range(len(allowed.columns))]
-        connection.register(relation, pa.Table.from_arrays(arrays, names=list(allowed.columns)))
+        if allowed.columns == ("school_key",) and instance.schools(mart) <= {
+            value for (value,) in allowed.values
+        }:
+            return f"{of_tenant} and school_key is not null"  # who leads every school: nothing to join
         keys = ", ".join(quoted(c) for c in allowed.columns)
-        return f"{of_tenant} and ({keys}) in (select ({keys}) from {relation})"
+        if allowed.columns not in relations:
+            relations[allowed.columns] = self._table_of(connection, allowed, f"allowed_{len(relations)}")
+        return f"{of_tenant} and ({keys}) in (select ({keys}) from {relations[allowed.columns]})"
+
+    @staticmethod
+    def _table_of(connection: duckdb.DuckDBPyConnection, allowed: policy.RowFilter, name: str) -> str:
+        """A temporary table of the allowed keys: DuckDB knows its size and its extremes, which an Arrow table wouldn't tell."""
+        arrays = [pa.array([v[n] for v in allowed.values], pa.string()) for n in range(len(allowed.columns))]
+        connection.register("given", pa.Table.from_arrays(arrays, names=list(allowed.columns)))
+        connection.execute(f"create or replace temp table {name} as from given")
+        connection.unregister("given")
+        return name
 
     def _expression(self, scope: Scope, mart: str, column: str) -> str:
         if scope.role in SCHOOL_LEVEL_ROLES and column in MASKED_WHEN_SMALL.get(mart, ()):

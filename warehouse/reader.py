@@ -16,7 +16,7 @@ from learnlake.errors import AccessError, PipelineError
 from learnlake.home import Home
 from learnlake.settings import Settings
 from warehouse import snapshot
-from warehouse.tables import literal
+from warehouse.tables import literal, quoted
 
 
 class Instance:
@@ -54,11 +54,20 @@ class Instance:
             [self.alias],
         ).fetchall()
         self.columns: dict[str, list[str]] = dict(columns)
+        self._schools: dict[str, frozenset[str]] = {}
         weakref.finalize(self, held.close)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection with temporary views of its own."""
         return self._connection.cursor()
+
+    def schools(self, mart: str) -> frozenset[str]:
+        """The school_keys that rows of `mart` have; a published file never changes, so that they are read once."""
+        if mart not in self._schools:
+            query = f"select distinct school_key from {self.alias}.main.{quoted(mart)} where school_key is not null"
+            with self.connect() as connection:
+                self._schools[mart] = frozenset(row[0] for row in connection.execute(query).fetchall())
+        return self._schools[mart]
 
 
 _instances: weakref.WeakValueDictionary[tuple[Path, str], Instance] = weakref.WeakValueDictionary()

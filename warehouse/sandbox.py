@@ -51,6 +51,7 @@ def run_sql(settings: Settings, viewer: Viewer, query: str, *, row_limit: int = 
     try:
         scope = policy.scope(engine, viewer)
         with snapshot.holding(settings.home) as held:
+            policy.check_action(scope, "run-sql")
             _check_open(scope.role, held.build.marts)
             result = _run(settings, held, scope.tenant, query, row_limit)
     except (AccessError, InputError) as error:

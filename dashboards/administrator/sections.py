@@ -10,7 +10,7 @@ import streamlit as st
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit, people_of
 from learnlake.errors import InputError
-from people import accounts, assignments
+from people import accounts, assignments, policy
 
 
 def render(visit: Visit) -> None:
@@ -81,6 +81,7 @@ def _assign(visit: Visit, offered: list[assignments.DiscoveredSection]) -> None:
     if not login:
         st.warning("Choose the teacher's log-in first.", icon=":material/person_search:")
         return
+    policy.check_action(visit.door.scope(), "assign-teacher")
     try:
         is_new = assignments.assign_teacher(
             engine,

@@ -43,7 +43,9 @@ def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 def download(frame: pl.DataFrame, *, file_name: str) -> None:
-    """A button that downloads `frame` as CSV (UTF-8 with a byte order mark, so that spreadsheets read it)."""
+    """A button that downloads `frame` as CSV (UTF-8 with a byte order mark, so that spreadsheets read it), for roles that may export."""
+    if not st.session_state.get("may_export"):
+        return
     st.download_button(
         "Download as CSV",
         csv_bytes(frame),
