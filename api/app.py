@@ -41,6 +41,7 @@ class Credentials(msgspec.Struct, forbid_unknown_fields=True):
 
     login: str
     password: str
+    code: str | None = None
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -98,7 +99,10 @@ async def _ready(request: Request) -> Response:
 
 
 async def _log_in(request: Request) -> Response:
-    """`{"login": ..., "password": ...}` becomes a bearer token. 401 for a wrong pair, without saying which is wrong."""
+    """`{"login": ..., "password": ...}` becomes a bearer token. 401 for a wrong pair, without saying which is wrong.
+
+    An account with a second factor sends its `code` too.
+    """
     body = await request.body()
     try:
         if len(body) > BODY_MAX_BYTES:
@@ -111,7 +115,9 @@ async def _log_in(request: Request) -> Response:
     engine = _engine(request)
     try:
         token = await run_in_threadpool(
-            sessions.log_in, engine, given.login, given.password, _source(request)
+            functools.partial(
+                sessions.log_in, engine, given.login, given.password, _source(request), code=given.code
+            )
         )
     except AccessError as error:
         return JSONResponse({"error": error.what}, status_code=401)

@@ -109,7 +109,7 @@ def load_school(settings: Settings, record: Record) -> Any:
 
 def make_logins(settings: Settings, record: Record, school: Any) -> None:
     """An account with a password of its own for one person of each role, once."""
-    from people import accounts
+    from people import accounts, passwords
     from people.db import open_people
 
     sourced_ids = dataclasses.asdict(school.people_for_demo())
@@ -118,7 +118,7 @@ def make_logins(settings: Settings, record: Record, school: Any) -> None:
         for role in ROLES:
             if role in record.logins:
                 continue
-            password = accounts.new_password()
+            password = passwords.new_password()
             person_key = _person_key(engine, sourced_ids[role])
             accounts.create(
                 engine,

@@ -110,6 +110,9 @@ def user_create(
     given_name: Annotated[str | None, typer.Option(help="For a person whom no roster knows.")] = None,
     family_name: Annotated[str | None, typer.Option(help="For a person whom no roster knows.")] = None,
     password_stdin: PasswordStdin = False,
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="For somebody who logs in by OIDC or a directory only.")
+    ] = False,
 ) -> None:
     """Make an account. Without --password-stdin a password is made and shown this once."""
     from people import accounts
@@ -119,7 +122,7 @@ def user_create(
             if home_page is None:
                 raise InputError("A sourcedId alone names nobody", mend="give --home-page too")
             person = accounts.find_person(engine, tenant=tenant, home_page=home_page, sourced_id=sourced_id)
-        password = _password(password_stdin)
+        password = None if no_password else _password(password_stdin)
         accounts.create(
             engine,
             tenant=tenant,
@@ -133,7 +136,8 @@ def user_create(
         )
         held = ", ".join(accounts.held_roles(engine, login))
     console.print(f"Made {login}; roles: {held}")
-    _show_password(password, password_stdin)
+    if password is not None:
+        _show_password(password, password_stdin)
 
 
 @user_app.command("list")
@@ -164,15 +168,52 @@ def user_disable(
 
 
 @user_app.command("reset")
-def user_reset(login: Login, password_stdin: PasswordStdin = False) -> None:
-    """Set a new password, end all sessions, lift a lock-out."""
-    from people import accounts
+def user_reset(
+    login: Login,
+    password_stdin: PasswordStdin = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Make a link with which the person sets a password, once.")
+    ] = False,
+) -> None:
+    """Set a new password, end all sessions, lift a lock-out; or make a link for the person to do so."""
+    from people import accounts, resets
 
+    settings = get_settings()
+    if link:
+        with _engine() as engine:
+            token = resets.make(engine, login)
+        base = settings.public_url or f"http://{settings.host}:{settings.dashboards_port}"
+        console.print(f"Works once, for {settings.reset_link_hours} hours; give it to the person only:")
+        console.print(f"{base.rstrip('/')}/login/reset?token={token}")
+        return
     password = _password(password_stdin)
     with _engine() as engine:
         accounts.reset_password(engine, login, password)
     console.print(f"{login} has a new password; its sessions have ended.")
     _show_password(password, password_stdin)
+
+
+@user_app.command("second-factor")
+def user_second_factor(
+    login: Login,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take it off: device and recovery codes are lost.")
+    ] = False,
+) -> None:
+    """Show whether an account has a second factor, or take it off; its sessions end then."""
+    from learnlake import audit
+    from people import accounts, second_factor, sessions
+
+    with _engine() as engine:
+        known = accounts.get(engine, login)
+        if remove and second_factor.remove(engine, known, source="people", actor_key=audit.operator_key()):
+            sessions.revoke(engine, login)
+            console.print(f"{login} has no second factor any more; its sessions have ended.")
+        elif second_factor.is_enrolled(engine, known.account_id):
+            left = second_factor.recovery_codes_left(engine, known.account_id)
+            console.print(f"{login} has a second factor; {left} recovery code(s) left.")
+        else:
+            console.print(f"{login} has no second factor.")
 
 
 @user_app.command("roles")
@@ -317,7 +358,7 @@ def _engine() -> Iterator[Engine]:
 
 
 def _password(from_stdin: bool) -> str:
-    from people.accounts import new_password
+    from people.passwords import new_password
 
     return sys.stdin.readline().rstrip("\n") if from_stdin else new_password()
 

@@ -12,9 +12,8 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
-from dashboards import design, session
+from dashboards import account, design, login, session
 from dashboards.guard import Guard
-from dashboards.login import ROUTES
 from data_contracts.load import mart_contracts
 
 _log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ assert (
 mart_contracts()
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=ROUTES,
+    routes=[*login.ROUTES, *account.ROUTES],
     middleware=[Middleware(Guard)],
     on_script_error=_hide_error,
 )

@@ -14,7 +14,17 @@ from dashboards.visit import COOKIE, viewer_of
 from learnlake.settings import get_settings
 
 OPEN_PATHS = frozenset(
-    {"/login", "/auth/login", "/auth/logout", "/health", "/_stcore/health", "/favicon.png"}
+    {
+        "/login",
+        "/login/code",
+        "/login/enrol",
+        "/login/reset",
+        "/auth/login",
+        "/auth/logout",
+        "/health",
+        "/_stcore/health",
+        "/favicon.png",
+    }
 )
 OPEN_PREFIXES = ("/static/",)
 """Streamlit's own scripts and fonts: the same for everybody, and nobody's data."""

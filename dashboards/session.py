@@ -35,7 +35,7 @@ def run(token: str | None) -> None:
     st.set_page_config(page_title="Learnlake", page_icon=ICON, layout="wide")
     st.logo(ICON, size="large")
     settings = get_settings()
-    viewer = viewer_of(settings, token)
+    viewer = viewer_of(settings, token, is_use=not st.session_state.get("moved_on", False))
     if viewer is None or token is None:
         _to_login()
         return
@@ -116,7 +116,7 @@ def _sidebar(viewer: Viewer) -> None:
     with st.sidebar:
         st.html(
             '<p class="ll-small ll-out">Logged in as <b>'
-            f'{html.escape(viewer.login)}</b><br><a href="/auth/logout" target="_self">Log out</a></p>'
+            f'{html.escape(viewer.login)}</b><br><a href="/account" target="_self">Your account</a> · <a href="/auth/logout" target="_self">Log out</a></p>'
         )
 
 

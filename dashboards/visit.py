@@ -42,9 +42,12 @@ def people_of(settings: Settings) -> Engine:
     return engine_of(str(settings.home.path), settings)
 
 
-def viewer_of(settings: Settings, token: str | None) -> Viewer | None:
-    """Who holds `token` at this moment; None once the session has ended or was revoked."""
-    return viewer(people_of(settings), token) if token else None
+def viewer_of(settings: Settings, token: str | None, *, is_use: bool = True) -> Viewer | None:
+    """Who holds `token` at this moment; None once the session has ended or was revoked.
+
+    `is_use` is false for what a page does by itself: an open page that nobody looks at becomes idle.
+    """
+    return viewer(people_of(settings), token, is_use=is_use) if token else None
 
 
 def newest_build(settings: Settings) -> str | None:

@@ -12,7 +12,7 @@ import functools
 import os
 import zoneinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -34,6 +34,10 @@ TELEMETRY_OFF = {
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
 }
 """Telemetry of every package is off unless the operator has set the variable himself."""
+
+
+Role = Literal["teacher", "assistant", "principal", "guardian", "student", "administrator", "analyst"]
+"""All roles. Somebody who holds several begins a session in the first of them."""
 
 
 class Settings(BaseSettings):
@@ -84,6 +88,30 @@ class Settings(BaseSettings):
         description="A line per request: method, route, status, time, bytes, credential. No query, no address.",
     )
     access_log_addresses: bool = Field(False, description="The client's address in each line, too.")
+
+    # Log-in
+    session_hours: int = Field(12, description="A log-in ends after this many hours, whatever is done in it.")
+    session_idle_minutes: int = Field(
+        60,
+        description="A log-in ends after this many minutes in which nothing was done; NIST 800-63B's longest.",
+    )
+    password_min_length: int = Field(
+        10,
+        ge=8,
+        description="Shortest password in characters. NIST 800-63B-4 asks for 15 where no second factor is used.",
+    )
+    reset_link_hours: int = Field(
+        24, description="A link for a new password works once, for this many hours."
+    )
+    second_factor_roles: tuple[Role, ...] = Field(
+        (),
+        description='Roles that have to log in with a second factor, such as ["administrator", "teacher"]; others may.',
+    )
+    public_url: str | None = Field(
+        None,
+        description="Address under which people reach the dashboards, such as https://learn.example.org: for links, "
+        "for OIDC, and for cookies that travel by TLS only.",
+    )
 
     # Store and lake
     database_url: str | None = Field(
@@ -218,7 +246,6 @@ class Settings(BaseSettings):
     )
 
     # Dashboards
-    session_hours: int = Field(12, description="A log-in ends after this many hours.")
     sql_memory_limit: str = Field("1GB", description="Memory that one analyst's query may use.")
     sql_timeout_seconds: int = Field(30, description="Seconds that one analyst's query may take.")
 

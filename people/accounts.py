@@ -1,33 +1,28 @@
-"""Local accounts: made, disabled, passwords checked (argon2id) with lock-out and back-off. Sessions are `people.sessions`'."""
+"""Local accounts: made, disabled, found, their passwords set and checked. Sessions are `people.sessions`'."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
-import hashlib
 import secrets
 from collections.abc import Sequence
 
-import argon2
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
-from people import roles
+from people import attempts, passwords, roles
 from people.db import bump_revision, check_tenant, now, reading, settings_of, today, writing
-from people.tables import ADMINISTRATOR, account, login_failure, login_session, person
+from people.tables import (
+    ADMINISTRATOR,
+    account,
+    login_challenge,
+    login_session,
+    password_reset,
+    person,
+)
 
-PASSWORD_MIN_LENGTH = 10
-FREE_FAILURES = 5
-"""Wrong passwords in a row before a log-in is locked."""
-FIRST_LOCK_SECONDS = 30
-"""The first lock; each further wrong password doubles it, up to LONGEST_LOCK_SECONDS."""
-LONGEST_LOCK_SECONDS = 3600
-FAILURES_FORGOTTEN = dt.timedelta(days=1)
-
-_WRONG = "Log-in or password is not right"
-_hasher = argon2.PasswordHasher()  # argon2id, RFC 9106's low-memory profile
+WRONG = "Log-in or password is not right"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,29 +35,36 @@ class Account:
     person_key: str | None
     is_disabled: bool
 
+    @property
+    def key(self) -> str:
+        """What names the account in the audit trail: its person's key, or one of its own."""
+        return self.person_key or f"account:{self.account_id}"
+
 
 def create(
     engine: Engine,
     *,
     tenant: str,
     login: str,
-    password: str,
+    password: str | None,
     role_names: Sequence[str] = (),
     person_key: str | None = None,
     school_key: str | None = None,
     given_name: str | None = None,
     family_name: str | None = None,
 ) -> Account:
-    """A new account that holds `role_names` beside the roles of its person.
+    """A new account that holds `role_names` beside the roles of its person. Without `password` it logs in elsewhere.
 
     There must be one of either. A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
     """
     check_tenant(tenant)
     _check_login(login)
-    _check_password(password)
     for role in role_names:
         roles.check_role(role)
-    password_hash = _hasher.hash(password)
+    password_hash = passwords.NONE
+    if password is not None:
+        passwords.check(password, settings_of(engine), about=(login, given_name or "", family_name or ""))
+        password_hash = passwords.hash_of(password)
     with writing(engine) as connection:
         if connection.execute(select(account.c.login).where(account.c.login == login)).first():
             raise InputError(f"The log-in {login!r} is taken", mend="choose another one")
@@ -133,19 +135,35 @@ def disable(engine: Engine, login: str, *, is_disabled: bool = True) -> None:
 
 
 def reset_password(engine: Engine, login: str, password: str) -> None:
-    """Set a new password, end all sessions and lift a lock-out."""
+    """Set a new password, end all sessions and lift a lock-out: what an operator does."""
     known = get(engine, login)
-    _check_password(password)
-    password_hash = _hasher.hash(password)
+    set_password(engine, known, password)
+    _audit(engine, known, "reset-password")
+
+
+def set_password(engine: Engine, known: Account, password: str) -> None:
+    """Keep `password` as the account's: every session, open log-in and reset link ends with the old one.
+
+    InputError for a weak one. The caller has made sure that this is the person, and audits.
+    """
+    passwords.check(password, settings_of(engine), about=(known.login, *_names(engine, known)))
+    password_hash = passwords.hash_of(password)
     with writing(engine) as connection:
         connection.execute(
             update(account)
             .where(account.c.account_id == known.account_id)
             .values(password_hash=password_hash)
         )
-        connection.execute(delete(login_failure).where(login_failure.c.login_hash == _login_hash(login)))
+        connection.execute(delete(password_reset).where(password_reset.c.account_id == known.account_id))
+        attempts.forgive(connection, known.login)
         end_sessions(connection, known.account_id)
-    _audit(engine, known, "reset-password")
+
+
+def has_password(engine: Engine, account_id: int) -> bool:
+    """Whether the account has a password here, rather than with a provider or directory only."""
+    with reading(engine) as connection:
+        kept = connection.scalar(select(account.c.password_hash).where(account.c.account_id == account_id))
+    return kept is not None and kept != passwords.NONE
 
 
 def change_roles(
@@ -220,80 +238,32 @@ def verify(engine: Engine, login: str, password: str) -> Account:
 
     Each try is counted before the password is looked at, so that many at once are counted too.
     """
-    _count_try(engine, login)
+    attempts.count(engine, login)
     with reading(engine) as connection:
         row = connection.execute(select(account).where(account.c.login == login)).first()
-    nobody = (
-        _hash_of_nobody()
-    )  # before it is known whether it is needed: the first time costs as much as a log-in
-    try:
-        _hasher.verify(row.password_hash if row else nobody, password)
-    except argon2.exceptions.VerificationError:
-        raise AccessError(_WRONG) from None
-    if row is None or row.is_disabled:
-        raise AccessError(_WRONG)
+    if not passwords.is_right(row.password_hash if row else None, password) or row is None or row.is_disabled:
+        raise AccessError(WRONG)
     with writing(engine) as connection:
-        connection.execute(delete(login_failure).where(login_failure.c.login_hash == _login_hash(login)))
-        if _hasher.check_needs_rehash(row.password_hash):
+        attempts.forgive(connection, login)
+        if passwords.needs_rehash(row.password_hash):
             connection.execute(
                 update(account)
                 .where(account.c.account_id == row.account_id)
-                .values(password_hash=_hasher.hash(password))
+                .values(password_hash=passwords.hash_of(password))
             )
     return _account(row)
 
 
-def new_password() -> str:
-    """A random password of 96 bits."""
-    return secrets.token_urlsafe(12)
-
-
 def end_sessions(connection: Connection, account_id: int) -> int:
-    """Revoke all open sessions of an account; answers how many."""
+    """Revoke all open sessions of an account, and log-ins that wait for a code; answers how many sessions."""
     live = login_session.c
+    connection.execute(delete(login_challenge).where(login_challenge.c.account_id == account_id))
     done = connection.execute(
         update(login_session)
         .where(live.account_id == account_id, live.revoked_at.is_(None), live.expires_at > now())
         .values(revoked_at=now())
     )
     return int(done.rowcount)
-
-
-def _count_try(engine: Engine, login: str) -> None:
-    """Count one try; AccessError while the log-in is locked."""
-    at, failed = now(), login_failure.c
-    with writing(engine) as connection:
-        connection.execute(delete(login_failure).where(failed.last_at < at - FAILURES_FORGOTTEN))
-        row = connection.execute(
-            select(failed.failure_count, failed.locked_until).where(failed.login_hash == _login_hash(login))
-        ).first()
-        if row and row.locked_until and row.locked_until > at:
-            wait = int((row.locked_until - at).total_seconds()) + 1
-            raise AccessError("Too many wrong passwords", mend=f"wait {wait} s, then try again")
-        count = row.failure_count + 1 if row else 1
-        values = {"failure_count": count, "last_at": at, "locked_until": _lock(count, at)}
-        if row:
-            connection.execute(
-                update(login_failure).where(failed.login_hash == _login_hash(login)).values(**values)
-            )
-        else:
-            connection.execute(insert(login_failure).values(login_hash=_login_hash(login), **values))
-
-
-def _lock(count: int, at: dt.datetime) -> dt.datetime | None:
-    if count < FREE_FAILURES:
-        return None
-    seconds = FIRST_LOCK_SECONDS * 2 ** min(count - FREE_FAILURES, 16)
-    return at + dt.timedelta(seconds=min(seconds, LONGEST_LOCK_SECONDS))
-
-
-@functools.cache
-def _hash_of_nobody() -> str:
-    return _hasher.hash(secrets.token_hex(16))
-
-
-def _login_hash(login: str) -> str:
-    return hashlib.sha256(login.encode()).hexdigest()
 
 
 def _account(row) -> Account:
@@ -304,13 +274,6 @@ def _check_login(login: str) -> None:
     if not login or login != login.strip() or len(login) > 254 or any(ord(sign) < 32 for sign in login):
         raise InputError(
             f"{login!r} cannot be a log-in", mend="use 1 to 254 characters without blanks around them"
-        )
-
-
-def _check_password(password: str) -> None:
-    if len(password) < PASSWORD_MIN_LENGTH:
-        raise InputError(
-            f"The password is shorter than {PASSWORD_MIN_LENGTH} characters", mend="use a longer one"
         )
 
 
@@ -364,7 +327,16 @@ def new_person_key() -> str:
     return f"p_{secrets.token_hex(12)}"
 
 
+def _names(engine: Engine, known: Account) -> tuple[str, ...]:
+    """The names of the account's person: words that a guesser tries first."""
+    query = select(person.c.given_name, person.c.family_name).where(
+        person.c.tenant == known.tenant, person.c.person_key == known.person_key
+    )
+    with reading(engine) as connection:
+        row = connection.execute(query).first()
+    return tuple(name for name in row or () if name)
+
+
 def _audit(engine: Engine, known: Account, action: str) -> None:
-    resource = known.person_key or f"account:{known.account_id}"
-    entry = audit.AuditEntry(known.tenant, audit.operator_key(), action, resource, "people")
+    entry = audit.AuditEntry(known.tenant, audit.operator_key(), action, known.key, "people")
     audit.append(settings_of(engine).home.audit_db, entry)

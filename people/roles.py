@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import CompoundSelect, Connection, exists, insert, or_, select, union, update
 
 from learnlake.errors import InputError
+from learnlake.settings import Role
 from people.tables import ADMINISTRATOR, organisation, person, role_assignment
 
-ROLES: Final = ("teacher", "assistant", "principal", "guardian", "student", "administrator", "analyst")
-"""All roles. Somebody who holds several begins a session in the first of them."""
+ROLES: Final[tuple[str, ...]] = get_args(Role)
 
 FROM_ROSTER: Final = {
     "student": "student",

@@ -312,8 +312,48 @@ login_session = Table(
     _text("role"),  # the active role; null: the account's first
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime, nullable=False),
+    Column("last_seen_at", DateTime, nullable=False),  # the last thing done, to the minute
     Column("revoked_at", DateTime),
     Column("origin", String, nullable=False),  # the address that logged in
+    Column("method", String, nullable=False),  # password, oidc:PROVIDER, ldap:DIRECTORY
+)
+
+login_challenge = Table(
+    "login_challenge",  # the password was right; a code, or setting one up, is still owed
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("stage", String, nullable=False),  # second-factor, enrolment
+    Column("method", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+)
+
+second_factor = Table(
+    "second_factor",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.account_id"), primary_key=True),
+    Column("secret", String),  # sealed; null until a first code has confirmed `pending_secret`
+    Column("pending_secret", String),  # sealed
+    Column(
+        "last_step", Integer, nullable=False
+    ),  # RFC 6238's time step of the last code taken: none is taken twice
+    Column("confirmed_at", DateTime),
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("code_hash", String, primary_key=True),  # keyed; the row goes when the code is used
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
+)
+
+password_reset = Table(
+    "password_reset",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("expires_at", DateTime, nullable=False),
 )
 
 login_failure = Table(

@@ -60,7 +60,7 @@ def watch(settings: Settings, token: str, shown_build: str | None) -> None:
         if newest_build(settings) != shown_build:
             st.session_state["moved_on"] = True
             st.rerun()
-        if viewer_of(settings, token) is None:
+        if viewer_of(settings, token, is_use=False) is None:
             st.rerun()
 
     look()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from dashboards.login import _safe_target
+from dashboards.forms import safe_target
 from dashboards.visit import COOKIE
 from people import sessions
 from tests.dashboards import school as schools
@@ -119,7 +119,9 @@ def test_revocation_ends_the_session_at_the_next_request(
         ("/\\evil.test", "/"),
         ("/login?next=/", "/"),
         ("javascript:alert(1)", "/"),
+        ("/\t/evil.test", "/"),
+        ("/\\t\\evil.test", "/"),
     ],
 )
 def test_redirects_stay_on_the_site(target: str | None, lands: str) -> None:
-    assert _safe_target(target) == lands
+    assert safe_target(target) == lands

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, update
 
 from learnlake.errors import AccessError, InputError
 from learnlake.settings import Settings
-from people import accounts, sessions
+from people import accounts, attempts, sessions
 from people.db import now, reading, writing
 from people.names import display_names
 from people.tables import account, login_failure, login_session, person
@@ -78,7 +78,7 @@ def test_wrong_password_and_unknown_log_in_get_the_same_answer(
 
 @pytest.mark.parametrize("login", ["ada", "nobody"])
 def test_guessing_is_locked_out_with_back_off(engine: Engine, teacher: accounts.Account, login: str) -> None:
-    for _ in range(accounts.FREE_FAILURES):
+    for _ in range(attempts.FREE_FAILURES):
         with pytest.raises(AccessError, match="not right"):
             accounts.verify(engine, login, "a wrong password")
     with pytest.raises(AccessError, match="Too many"):
@@ -93,7 +93,7 @@ def test_guessing_is_locked_out_with_back_off(engine: Engine, teacher: accounts.
 def test_the_right_password_after_the_lock_clears_the_count(
     engine: Engine, teacher: accounts.Account
 ) -> None:
-    for _ in range(accounts.FREE_FAILURES):
+    for _ in range(attempts.FREE_FAILURES):
         with pytest.raises(AccessError):
             accounts.verify(engine, "ada", "a wrong password")
     _let_the_lock_pass(engine)

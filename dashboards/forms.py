@@ -1,0 +1,152 @@
+"""What the plain pages around the log-in share: their frame, cookies, the check of a form's origin, safe redirects. No page's own steps."""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from dashboards import design
+from dashboards.visit import COOKIE
+from learnlake.errors import LearnlakeError
+from learnlake.settings import get_settings
+
+FORM_COOKIE = "learnlake_form"
+"""Holds the forms' own token: a form sent from another site doesn't know it."""
+CHALLENGE_COOKIE = "learnlake_challenge"
+"""Holds the token of a log-in that still owes a code."""
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'",
+}
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=jinja2.ChainableUndefined,
+    trim_blocks=True,
+)
+
+
+def show(request: Request, template: str, *, title: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from `template`, with the token that its forms send back."""
+    form_token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
+    body = _TEMPLATES.get_template(template).render(
+        title=title, style=_style(), form_token=form_token, **values
+    )
+    response = HTMLResponse(body, status_code=status, headers=_HEADERS)
+    response.set_cookie(
+        FORM_COOKIE,
+        form_token,
+        max_age=3600,
+        httponly=True,
+        samesite="strict",
+        secure=is_https(request),
+        path="/",
+    )
+    return response
+
+
+def say(request: Request, title: str, *lines: str, status: int, link: str = "/login") -> HTMLResponse:
+    """A page that says something and leads on."""
+    text = "Back to the log-in" if link == "/login" else "Go on"
+    return show(request, "message.html", title=title, status=status, lines=lines, link=link, link_text=text)
+
+
+def words(error: LearnlakeError) -> str:
+    """An error as one or two sentences on a page."""
+    return error.what + (f": {error.mend}." if error.mend else ".")
+
+
+def go(target: str) -> RedirectResponse:
+    """On to `target` of this site, kept in no cache."""
+    return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def fields_of(request: Request, *names: str) -> dict[str, str] | None:
+    """The named fields of a form of ours; None for a form that another site sent, or one that is too old."""
+    form = await request.form(max_fields=12, max_files=0)
+    fields = {name: str(form.get(name) or "") for name in ("form_token", *names)}
+    known = request.cookies.get(FORM_COOKIE, "")
+    is_known = bool(known) and hmac.compare_digest(known.encode(), fields["form_token"].encode())
+    return fields if is_known and is_same_site(request) else None
+
+
+def safe_target(target: str | None) -> str:
+    """`target` if it is a path of this site, otherwise the start page: no redirect ever leaves the site."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\", "/login", "/auth/")):
+        return "/"
+    if "\\" in target or any(ord(sign) < 33 or ord(sign) == 127 for sign in target):
+        return "/"
+    parts = urlsplit(target)
+    return target if not parts.scheme and not parts.netloc else "/"
+
+
+def is_https(request: Request) -> bool:
+    """Whether cookies can be kept to TLS: by this request's word, its proxy's or the setting."""
+    return (
+        request.url.scheme == "https"
+        or request.headers.get("x-forwarded-proto") == "https"
+        or (get_settings().public_url or "").startswith("https://")
+    )
+
+
+def is_same_site(request: Request) -> bool:
+    """Whether a browser says that this request comes from our own page or from the address bar."""
+    sent_from = request.headers.get("sec-fetch-site")
+    if sent_from:
+        return sent_from in {"same-origin", "none"}
+    origin = request.headers.get("origin") or request.headers.get("referer")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def source_of(request: Request) -> str:
+    """The address that asks, for the audit trail and the list of sessions."""
+    return request.client.host if request.client else "unknown"
+
+
+def base_url(request: Request) -> str:
+    """The dashboards' address without a trailing slash: the setting's, or the one that the browser used."""
+    return (get_settings().public_url or str(request.base_url)).rstrip("/")
+
+
+def keep_session(request: Request, response: Response, token: str) -> None:
+    """Give the browser its session, and take back what led to it."""
+    _keep(request, response, COOKIE, token, max_age=get_settings().session_hours * 3600, path="/")
+    response.delete_cookie(CHALLENGE_COOKIE, path="/login")
+    response.delete_cookie(FORM_COOKIE, path="/")
+
+
+def keep_challenge(request: Request, response: Response, token: str) -> None:
+    """Give the browser what names a log-in that owes a code."""
+    _keep(request, response, CHALLENGE_COOKIE, token, max_age=600, path="/login")
+
+
+def _keep(request: Request, response: Response, name: str, token: str, *, max_age: int, path: str) -> None:
+    response.set_cookie(
+        name, token, max_age=max_age, httponly=True, samesite="lax", secure=is_https(request), path=path
+    )
+
+
+@functools.cache
+def _style() -> Markup:
+    values = {"font": design.FONT, "light": _variables(design.LIGHT), "dark": _variables(design.DARK)}
+    trusted = {name: Markup(value) for name, value in values.items()}  # our own colours, nobody's input
+    return Markup(_TEMPLATES.get_template("style.css").render(**trusted))
+
+
+def _variables(colours: design.Palette) -> str:
+    return (
+        f"--bg:{colours.background};--card:{colours.surface};--line:{colours.border};--text:{colours.text};"
+        f"--muted:{colours.muted};--accent:{colours.accent};--on-accent:{colours.background};"
+        f"--bad:{colours.attention_text};--bad-soft:{colours.attention_soft};"
+        f"--good:{colours.fine_text};--good-soft:{colours.fine_soft}"
+    )
