@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.forward import app as forward_app
 from cli.progress import StageBars
 from learnlake.errors import InputError
 from learnlake.log import configure_logging
@@ -26,6 +27,7 @@ app = typer.Typer(help="The Learning Record Store.", no_args_is_help=True)
 credential_app = typer.Typer(help="Keys of LMSs and other sources.", no_args_is_help=True)
 lake_app = typer.Typer(help="The Parquet lake of statements.", no_args_is_help=True)
 app.add_typer(credential_app, name="credential")
+app.add_typer(forward_app, name="forward")
 console = Console()
 
 FILES = "JSON lines or CSV (.jsonl, .csv, both also .gz and .zst) or .parquet"

@@ -52,6 +52,13 @@ def services(settings: Settings) -> list[Service]:
             stop_seconds=30,
         ),
         Service(
+            "forwarder",
+            (*_PYTHON, "cli.main", "lrs", "forward", "run"),
+            needs=("lrs",),
+            stop_order=1,
+            stop_seconds=40,
+        ),
+        Service(
             "api",
             (*_PYTHON, "cli.main", "api", "serve"),
             needs=("lrs",),

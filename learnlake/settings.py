@@ -182,6 +182,10 @@ class Settings(BaseSettings):
         10.0, description="After an unknown key in a token the issuer is asked at most this often."
     )
 
+    forward_longest_pause_seconds: float = Field(
+        300.0, description="Longest pause between two attempts to forward to a target that fails."
+    )
+
     # Pipeline
     sensor_interval_seconds: int = Field(
         5, description="How often the sensor looks for newly sealed statements."

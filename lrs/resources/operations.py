@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from lrs.answers import json_response
+from lrs.forwarding.metrics import exposition
 from lrs.protocol import Service
 from lrs.store.read import last_position
+from lrs.store.targets import standings
 
 
 async def health(request: Request) -> Response:
@@ -28,4 +30,5 @@ async def metrics(request: Request) -> Response:
     """What this process has counted, and how far the lake is behind."""
     service: Service = request.app.state.service
     await service.metrics.lag.refresh()
-    return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+    forwarding = exposition(await service.store.read(standings))
+    return PlainTextResponse(service.metrics.text() + forwarding, media_type="text/plain; version=0.0.4")

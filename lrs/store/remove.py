@@ -14,7 +14,15 @@ from lrs.statement.identity import terms
 from lrs.store.append import KeysOf, keys_below
 from lrs.store.database import Connection, insert_rows
 
-TABLES = ("statement", "link", "reference", "document", "removal_statement", "removal_attachment")
+TABLES = (
+    "statement",
+    "link",
+    "reference",
+    "document",
+    "forward_dead",
+    "removal_statement",
+    "removal_attachment",
+)
 """Where rows go away; what `Connection.scrub` takes off the disk afterwards."""
 
 _CHUNK = 500
@@ -208,6 +216,7 @@ def remove_chunk(connection: Connection, removal: Unfinished, seqs: Sequence[int
         before = {i: keys_below(connection, tenant, i, keys_of) for i in (*gone, *staying)}
         connection.execute(f"delete from statement where seq in ({marks}) and tenant = ?", [*seqs, tenant])
         connection.execute(f"delete from reference where seq in ({marks}) and tenant = ?", [*seqs, tenant])
+        connection.execute(f"delete from forward_dead where seq in ({marks})", list(seqs))
         links = [(key, seq) for statement_id, seq in gone.items() for key in before[statement_id]]
         for statement_id, seq in staying.items():  # filters no longer find them by the terms of what is gone
             left = keys_below(connection, tenant, statement_id, keys_of)

@@ -96,5 +96,35 @@ MIGRATIONS: list[list[str]] = [
         "alter table credential add column rate double precision",
         "alter table credential add column burst integer",
     ],
+    [
+        # Where statements are forwarded to. `after_seq`: everything up to it is delivered or among the dead letters.
+        # `secret` says where the secret is (env:NAME or file:PATH), never what it is.
+        """create table forward_target (
+            number bigint primary key,
+            name text not null unique,
+            tenant text not null,
+            kind text not null,
+            url text not null,
+            login text not null,
+            secret text not null,
+            filters text not null,
+            is_paused integer not null default 0,
+            after_seq bigint not null,
+            sent bigint not null default 0,
+            failures integer not null default 0,
+            retry_at bigint not null default 0,
+            last_error text not null default ''
+        )""",
+        # Statements that a target refused, by number only: their text is in the store, and goes with it.
+        """create table forward_dead (
+            target bigint not null,
+            seq bigint not null,
+            status integer not null,
+            reason text not null,
+            refused bigint not null,
+            is_resent integer not null default 0,
+            primary key (target, seq)
+        ) {clustered}""",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""

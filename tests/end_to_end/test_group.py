@@ -27,7 +27,16 @@ def test_up_answers_refuses_a_second_one_and_leaves_nothing(place: Running) -> N
     state = running(place.settings.home)
     assert state and state["is_ready"]
     names = {service["name"] for service in state["services"]}
-    assert names == {"lrs", "sealer", "api", "dagster-code", "dagster-daemon", "dagster", "dashboards"}
+    assert names == {
+        "lrs",
+        "sealer",
+        "forwarder",
+        "api",
+        "dagster-code",
+        "dagster-daemon",
+        "dagster",
+        "dashboards",
+    }
     for service in state["services"]:
         if service["address"]:
             assert service["address"] in started.stdout
