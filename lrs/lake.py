@@ -57,6 +57,12 @@ def sealed_seq(home: Home) -> int:
     return 0 if table is None else watermark(table)
 
 
+def size_bytes(home: Home) -> int:
+    """Bytes of the files that the newest version consists of."""
+    table = open_table(home)
+    return 0 if table is None else int(sum(pa.table(table.get_add_actions())["size_bytes"].to_pylist()))
+
+
 def seal_once(settings: Settings) -> SealReport:
     """Seal everything committed so far. Raises BusyError while another sealer is at work."""
     with elected(settings.home):

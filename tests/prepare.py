@@ -1,4 +1,4 @@
-"""Installs what the tests need beyond Python packages: a browser. `make test` runs it first; it does nothing twice.
+"""Installs what the tests need beyond Python packages: a browser, strace. `make test` runs it first; it does nothing twice.
 
 Knows Debian's package manager only; elsewhere it says what to install by hand.
 """
@@ -24,23 +24,23 @@ def chromium() -> Path | None:
 
 
 def main() -> int:
-    if chromium():
+    missing = []
+    if not chromium():
+        missing += ["chromium", "fonts-dejavu-core"]
+    if sys.platform == "linux" and not shutil.which("strace"):
+        missing.append("strace")
+    if not missing:
         return 0
-    by_hand = "Install Chromium and put it on PATH, or name it in LEARNLAKE_CHROMIUM. On Debian: apt-get install chromium"
+    by_hand = (
+        "Install Chromium and put it on PATH, or name it in LEARNLAKE_CHROMIUM; on Linux also strace. "
+        f"On Debian: apt-get install {' '.join(missing)}"
+    )
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        print(f"The browser tests need Chromium. {by_hand}", file=sys.stderr)
+        print(f"The tests need {' and '.join(missing)}. {by_hand}", file=sys.stderr)
         return 1
-    print("Installing Chromium for the browser tests ...", flush=True)
+    print(f"Installing {' '.join(missing)} for the tests ...", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [
-        "apt-get",
-        "install",
-        "--yes",
-        "--quiet",
-        "--no-install-recommends",
-        "chromium",
-        "fonts-dejavu-core",
-    ]
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
     for command in (["apt-get", "update", "--quiet"], install):
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if result.returncode != 0:

@@ -77,3 +77,19 @@ def each_lrs(
     use_backend(request.param, monkeypatch, request)
     with serving(get_settings(), free_port()) as lrs:
         yield lrs
+
+
+@pytest.fixture(params=["one process", "two processes"])
+def busy_lrs(
+    request: pytest.FixtureRequest,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: Callable[[], int],
+) -> Iterator[Lrs]:
+    """SQLite with one process, PostgreSQL with two."""
+    workers = 1
+    if request.param == "two processes":
+        use_backend("postgresql", monkeypatch, request)
+        workers = 2
+    with serving(get_settings(), free_port(), workers=workers) as lrs:
+        yield lrs

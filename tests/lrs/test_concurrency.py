@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -17,24 +17,6 @@ from lrs import lake, store
 from lrs.store import read, reading
 from tests.lrs.postgres_server import create_database
 from tests.lrs.served import Lrs, serving, statement
-
-
-@pytest.fixture(params=["one process", "two processes"])
-def busy_lrs(
-    request: pytest.FixtureRequest,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    free_port: Callable[[], int],
-) -> Iterator[Lrs]:
-    """SQLite with one process, PostgreSQL with two."""
-    workers = 1
-    if request.param == "two processes":
-        server = request.getfixturevalue("postgres")
-        monkeypatch.setenv("LEARNLAKE_DATABASE_URL", create_database(server, f"t{uuid.uuid4().hex}"))
-        get_settings.cache_clear()
-        workers = 2
-    with serving(get_settings(), free_port(), workers=workers) as lrs:
-        yield lrs
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:

@@ -33,8 +33,8 @@ def stored_count(settings: Settings) -> int:
     return sum(count for _, _, count in store.counts(settings))
 
 
-def test_every_acknowledged_statement_survives_kill_9(each_lrs: Lrs) -> None:
-    lrs = each_lrs
+def test_every_acknowledged_statement_survives_kill_9(busy_lrs: Lrs) -> None:
+    lrs = busy_lrs
     acknowledged: set[str] = set()
     attempted: set[str] = set()
     lock = threading.Lock()
