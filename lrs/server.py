@@ -12,6 +12,7 @@ from learnlake.log import configure_logging
 from learnlake.serving import AsgiApplication, serve_here, serve_processes, worker
 from learnlake.settings import Settings, get_settings
 from lrs.app import Application
+from lrs.store.database import open_database
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
@@ -19,6 +20,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     host, port = host or settings.host, port or settings.lrs_port
     settings.home.create()
     if (settings.database_url or "").startswith("postgres"):
+        _check_store(settings)
         if workers > 1:
             serve_processes("lrs.server:worker_app", settings, host=host, port=port, workers=workers)
         else:
@@ -31,7 +33,13 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             mend="set LEARNLAKE_DATABASE_URL=postgresql://..., or serve SQLite with one worker",
         )
     with _only_server(settings.home.run / "lrs.lock"):
+        _check_store(settings)
         serve_here(Application(settings), settings, host=host, port=port)
+
+
+def _check_store(settings: Settings) -> None:
+    """Migrate the store, or say why it cannot be used, while there is somebody to read it: later the server would end with a traceback."""
+    open_database(settings)
 
 
 def worker_app() -> AsgiApplication:

@@ -29,7 +29,14 @@ class PostgresConnection:
     """Autocommit outside `writing`. A writer holds an advisory lock until its commit is visible, so commits are in one order."""
 
     def __init__(self, url: str, *, read_only: bool) -> None:
-        self._raw = psycopg.connect(url, autocommit=True)
+        try:
+            self._raw = psycopg.connect(url, autocommit=True)
+        except psycopg.OperationalError as error:
+            raise StoreError(
+                "The statement store's PostgreSQL cannot be reached",
+                where=f"LEARNLAKE_DATABASE_URL: {' '.join(str(error).split())}",
+                mend="start the server, or mend address, user and password",
+            ) from None
         self._raw.execute("set synchronous_commit = on")
         if read_only:
             self._raw.read_only = True
