@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api import oneroster
 from learnlake import audit
 from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError
 from learnlake.settings import Settings, get_settings
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/v1/me", _answering(_me), methods=["GET"]),
             Route("/v1/marts", _answering(_marts), methods=["GET"]),
             Route("/v1/marts/{mart}", _answering(_mart), methods=["GET"]),
+            *oneroster.routes(),
         ],
     )
     app.state.settings = settings

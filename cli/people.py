@@ -66,6 +66,101 @@ def roster_import(
     _print_report(report)
 
 
+@roster_app.command("pull")
+def roster_pull(
+    url: Annotated[str, typer.Argument(help="Address of the OneRoster service, up to /ims/oneroster.")],
+    tenant: Tenant,
+    home_page: Annotated[
+        str,
+        typer.Option(help="homePage of the accounts under which the source's statements name its people."),
+    ],
+    client_id: Annotated[str, typer.Option(help="The client that the service's operator gave you.")],
+    token_url: Annotated[str | None, typer.Option(help="Token endpoint; default: URL/token.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what changed after this time (2026-11-19T00:00:00.000Z).")
+    ] = None,
+    demographics: Annotated[bool, typer.Option("--demographics", help="Demographics too.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
+    ] = False,
+) -> None:
+    """Import a roster from a OneRoster 1.2 service. The client's secret is read from standard input."""
+    from people.oneroster.pull import Service, pull_roster
+
+    settings = get_settings()
+    settings.home.create()
+    secret = _secret()
+    service = Service.at(url, client_id, secret, token_url=token_url)
+    try:
+        report = pull_roster(
+            settings,
+            tenant,
+            service,
+            home_page=home_page,
+            since=since,
+            demographics=demographics,
+            dry_run=dry_run,
+            progress=_say_page,
+        )
+    except RosterError as error:
+        _print_problems(error)
+        raise typer.Exit(2) from error
+    _print_report(report)
+
+
+def _secret() -> str:
+    """A secret from standard input; a terminal is asked without echo."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Client's secret", hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _say_page(collection: str, count: int, total: int | None) -> None:
+    of = f" of {total:,}" if total is not None else ""
+    typer.echo(f"{collection}: {count:,}{of}", err=True)
+
+
+@roster_app.command("client")
+def roster_client(
+    name: Annotated[str, typer.Argument(help="Which system this is for.")],
+    tenant: Tenant,
+    home_page: Annotated[str, typer.Option(help="The source whose rows it may read.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="roster-core.readonly (default), roster.readonly, roster-demographics.readonly."),
+    ] = None,
+) -> None:
+    """Let a system read a roster from this installation's OneRoster service. The secret is shown this once."""
+    from people import roster_clients
+
+    with _engine() as engine:
+        made, secret = roster_clients.create(
+            engine, tenant=tenant, home_page=home_page, name=name, scopes=scope or ("roster-core.readonly",)
+        )
+    console.print(f"Client id: {made.client_id}")
+    console.print(f"Secret, shown this once: {secret}")
+
+
+@roster_app.command("clients")
+def roster_clients_list(
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    revoke: Annotated[
+        str | None, typer.Option(help="End this client (its id) and its tokens at once.")
+    ] = None,
+) -> None:
+    """Systems that may read rosters; or end one."""
+    from people import roster_clients
+
+    table = _table("client id", "name", "tenant", "source", "scopes")
+    with _engine() as engine:
+        if revoke is not None:
+            roster_clients.revoke(engine, revoke)
+        for known in roster_clients.list_clients(engine, tenant=tenant):
+            scopes = " ".join(one.removeprefix(roster_clients.SCOPE_PREFIX) for one in known.scopes)
+            table.add_row(known.client_id, known.name, known.tenant, known.source, scopes)
+    console.print(table)
+
+
 def _print_problems(error: RosterError) -> None:
     """All of them, where the error itself shows the first fifty."""
     errors = Console(stderr=True, soft_wrap=True, markup=False, emoji=False, highlight=False)

@@ -21,7 +21,7 @@ from learnlake import clock
 from learnlake.errors import BusyError, InputError, StoreError
 from learnlake.home import Home
 from learnlake.settings import Settings
-from people.tables import revision
+from people.tables import revision, utc_now
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0004"
@@ -70,7 +70,7 @@ def school_day(engine: Engine) -> dt.date:
 
 def now() -> dt.datetime:
     """The time in UTC without a zone, as people.db stores times."""
-    return clock.utc_now().replace(tzinfo=None)
+    return utc_now()
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ Every table is by tenant; indexes begin with the rarer column, because SQLite wi
 
 from __future__ import annotations
 
+import datetime as dt
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -20,6 +22,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from learnlake import clock
+
+
+def utc_now() -> dt.datetime:
+    """The time in UTC without a zone, as people.db stores times."""
+    return clock.utc_now().replace(tzinfo=None)
+
 
 metadata = MetaData(
     naming_convention={
@@ -50,6 +60,12 @@ def _active() -> Column[bool]:
     return Column("is_active", Boolean, nullable=False, default=True)
 
 
+def _changed_at() -> Column:
+    return Column(
+        "changed_at", DateTime, default=utc_now, onupdate=utc_now
+    )  # UTC; OneRoster's dateLastModified
+
+
 def _extension() -> Column[str]:
     return Column("extension", Text)  # the roster's own further columns and `metadata.*`, as a JSON object
 
@@ -69,6 +85,7 @@ organisation = Table(
     _text("identifier"),
     _extension(),
     _active(),
+    _changed_at(),
 )
 
 academic_session = Table(
@@ -86,6 +103,7 @@ academic_session = Table(
     _text("school_year"),
     _extension(),
     _active(),
+    _changed_at(),
 )
 
 course = Table(
@@ -104,6 +122,7 @@ course = Table(
     Column("iri", String, nullable=False),
     _extension(),
     _active(),
+    _changed_at(),
     Index(None, "iri", "tenant"),
 )
 
@@ -124,6 +143,7 @@ section = Table(
     Column("iri", String, nullable=False),
     _extension(),
     _active(),
+    _changed_at(),
     Index(None, "iri", "tenant"),
 )
 
@@ -148,6 +168,7 @@ person = Table(
     _text("merged_into"),  # the person_key that took this unknown person's place
     _extension(),
     _active(),
+    _changed_at(),
     UniqueConstraint("tenant", "source", "sourced_id"),
 )
 
@@ -178,6 +199,7 @@ enrolment = Table(
     Column("end_date", Date),
     _extension(),
     _active(),
+    _changed_at(),
     Index(None, "person_key", "tenant"),
     Index(None, "section_key", "tenant"),
 )
@@ -222,6 +244,7 @@ role_assignment = Table(
     Column("begin_date", Date),
     Column("end_date", Date),
     _active(),
+    _changed_at(),
     Index(None, "person_key", "tenant"),
     Index(None, "account_id"),
 )
@@ -363,6 +386,30 @@ login_failure = Table(
     Column("failure_count", Integer, nullable=False),
     Column("last_at", DateTime, nullable=False),
     Column("locked_until", DateTime),
+)
+
+# Systems that read the roster by OneRoster's REST form
+
+roster_client = Table(
+    "roster_client",
+    metadata,
+    Column("client_id", String, primary_key=True),
+    Column("secret_hash", String, nullable=False),
+    Column("tenant", String, nullable=False),
+    _source(),  # whose rows it reads
+    Column("name", String, nullable=False),
+    Column("scopes", String, nullable=False),  # separated by blanks
+    Column("created_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime),
+)
+
+roster_token = Table(
+    "roster_token",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("client_id", String, ForeignKey("roster_client.client_id"), nullable=False, index=True),
+    Column("scopes", String, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
 )
 
 # What the published generation was made from

@@ -97,8 +97,21 @@ def import_roster(
     Bulk files replace what this source brought before (rows that are missing are revoked, never deleted), delta files change
     the rows they name. Raises InputError when there is nothing to read, RosterError naming every bad row.
     """
-    source = shape.Source(check_tenant(tenant), _check_home_page(home_page))
-    package, secret = read_package(path, lenient=lenient), identity_secret(settings.home)
+    check_source(tenant, home_page)
+    package = read_package(path, lenient=lenient)
+    return import_package(settings, tenant, package, home_page=home_page, dry_run=dry_run)
+
+
+def check_source(tenant: str, home_page: str) -> shape.Source:
+    """The source of these rows, or InputError."""
+    return shape.Source(check_tenant(tenant), _check_home_page(home_page))
+
+
+def import_package(
+    settings: Settings, tenant: str, package: Package, *, home_page: str, dry_run: bool = False
+) -> RosterReport:
+    """Make `package`, from wherever it was read, the roster of `home_page`; otherwise like `import_roster`."""
+    source, secret = check_source(tenant, home_page), identity_secret(settings.home)
     engine = open_people(settings)
     try:
         with reading(engine) as connection:

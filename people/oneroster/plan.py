@@ -35,7 +35,7 @@ class TablePlan:
 
 def columns_of(table: Table) -> pl.Schema:
     """The columns of `table` that a roster fills: booleans as 0 or 1, everything else as text."""
-    left_out = _NOT_FROM_ROSTERS.get(table.name, set())
+    left_out = {"changed_at", *_NOT_FROM_ROSTERS.get(table.name, set())}
     return pl.Schema(
         {
             column.name: pl.Int64 if isinstance(column.type, Boolean | Integer) else pl.String
@@ -141,21 +141,26 @@ def write(connection: Connection, plan: TablePlan) -> None:
     keys = [column.name for column in plan.table.primary_key]
     values = [name for name in schema if name not in keys]
     where = " and ".join(f"{key} = ?" for key in keys)
+    stamp = (
+        f"changed_at = '{now().isoformat(' ', 'microseconds')}'" if "changed_at" in plan.table.columns else ""
+    )
     revoke = (
-        f"update {plan.table.name} set is_active = 0 where {where}"
+        f"update {plan.table.name} set {', '.join(filter(None, ('is_active = 0', stamp)))} where {where}"
         if "is_active" in schema
         else f"delete from {plan.table.name} where {where}"
     )
     _execute(connection, revoke, plan.revoked.select(keys))
-    setting = ", ".join(f"{value} = ?" for value in values)
+    setting = ", ".join(filter(None, (*(f"{value} = ?" for value in values), stamp)))
     _execute(
         connection,
         f"update {plan.table.name} set {setting} where {where}",
         plan.changed.select(*values, *keys),
     )
-    places = ", ".join("?" * len(schema))
+    places, columns = ", ".join("?" * len(schema)), ", ".join(schema)
+    if stamp:
+        places, columns = f"{places}, {stamp.partition(' = ')[2]}", f"{columns}, changed_at"
     added = plan.added.sort(keys)  # in the order of the primary key, each page of its index is written once
-    _execute(connection, f"insert into {plan.table.name} ({', '.join(schema)}) values ({places})", added)
+    _execute(connection, f"insert into {plan.table.name} ({columns}) values ({places})", added)
 
 
 def _keep_history(connection: Connection, before: pl.DataFrame) -> None:
