@@ -31,6 +31,11 @@ ENTRIES = (
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
     Entry("user", "cli.people:user_app", "Accounts and roles, and who teaches what was discovered."),
     Entry("consent", "cli.consent:app", "Which record may be used for what: consents by purpose."),
+    Entry(
+        "research-export",
+        "cli.research:app/research-export",
+        "Records for researchers: consented, k-anonymous.",
+    ),
     Entry("audit", "cli.audit:app", "The audit trail: verify, search, purge."),
     Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
     Entry("train", "cli.models:app/train", "Fit, judge, register and crown a model: mastery or risk."),

@@ -227,6 +227,17 @@ class Settings(BaseSettings):
         description="`learnlake audit purge` removes entries older than this: three years, long enough for a complaint.",
     )
 
+    research_k: int = Field(
+        5,
+        ge=2,
+        description="In a research export each person is like at least this many in school, grade and courses.",
+    )
+    research_suppressed_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="A research export is blurred further until at most this share of people must be left out.",
+    )
     time_zone: str = Field(
         "UTC",
         description="The schools' time zone, such as Europe/Berlin: decides on which day somebody comes of age.",
