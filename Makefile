@@ -42,6 +42,7 @@ check: $(READY_DEV)     ## format, lint and types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+	@! ls people/migrations/versions | cut -c1-5 | grep ^v | sort | uniq -d | grep . || { echo "two migrations of people.db have the same number: renumber the newer"; exit 1; }
 
 format: $(READY_DEV)    ## mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)
