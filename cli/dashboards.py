@@ -31,6 +31,7 @@ def serve(
     from dashboards.app import app as pages
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it logs every visitor's address
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the address of every request to a provider
     address, number = host or settings.host, port or settings.dashboards_port
     logging.getLogger(__name__).info("dashboards at http://%s:%s", address, number)
     uvicorn.run(

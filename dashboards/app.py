@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
 
-from dashboards import account, design, login, session
+from dashboards import account, design, login, oidc, session
 from dashboards.guard import Guard
 from data_contracts.load import mart_contracts
 
@@ -37,7 +37,7 @@ assert (
 mart_contracts()
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[*login.ROUTES, *account.ROUTES],
+    routes=[*login.ROUTES, *oidc.ROUTES, *account.ROUTES],
     middleware=[Middleware(Guard)],
     on_script_error=_hide_error,
 )

@@ -26,8 +26,8 @@ OPEN_PATHS = frozenset(
         "/favicon.png",
     }
 )
-OPEN_PREFIXES = ("/static/",)
-"""Streamlit's own scripts and fonts: the same for everybody, and nobody's data."""
+OPEN_PREFIXES = ("/static/", "/auth/oidc/")
+"""Streamlit's own scripts and fonts, the same for everybody and nobody's data; and the way to a provider and back."""
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

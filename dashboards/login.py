@@ -1,4 +1,4 @@
-"""Logging in and out: plain HTML outside Streamlit, so that cookies can be HttpOnly. What is right is decided in `people`."""
+"""Logging in: plain HTML outside Streamlit, so that cookies can be HttpOnly. What is right is decided in `people`."""
 
 from __future__ import annotations
 
@@ -151,19 +151,6 @@ async def take_reset(request: Request) -> Response:
     return forms.say(request, "Your password is set", "Log in with it now.", status=200)
 
 
-async def log_out(request: Request) -> Response:
-    """GET or POST /auth/logout: end the session. A link on another site gets a question instead."""
-    if not forms.is_same_site(request):
-        return forms.show(request, "logout.html", title="Log out?")
-    token = request.cookies.get(COOKIE)
-    if token:
-        source = forms.source_of(request)
-        await with_people(lambda engine: sessions.log_out(engine, token, source=source))
-    response = forms.go("/login")
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
-    return response
-
-
 async def health(_request: Request) -> Response:
     """GET /health: the process answers."""
     return JSONResponse({"status": "ok"})
@@ -178,7 +165,6 @@ ROUTES = [
     Route("/login/enrol", take_enrolment, methods=["POST"]),
     Route("/login/reset", show_reset, methods=["GET"]),
     Route("/login/reset", take_reset, methods=["POST"]),
-    Route("/auth/logout", log_out, methods=["GET", "POST"]),
     Route("/health", health, methods=["GET"]),
 ]
 
@@ -192,7 +178,14 @@ def _form(
     request: Request, target: str, *, problem: str | None = None, login: str = "", status: int = 200
 ) -> Response:
     return forms.show(
-        request, "login.html", title="Log in", status=status, problem=problem, login=login, target=target
+        request,
+        "login.html",
+        title="Log in",
+        status=status,
+        problem=problem,
+        login=login,
+        target=target,
+        providers=get_settings().oidc_providers,
     )
 
 

@@ -13,8 +13,17 @@ import os
 import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -38,6 +47,51 @@ TELEMETRY_OFF = {
 
 Role = Literal["teacher", "assistant", "principal", "guardian", "student", "administrator", "analyst"]
 """All roles. Somebody who holds several begins a session in the first of them."""
+
+
+class OidcProvider(BaseModel):
+    """One OpenID provider that people may log in with (docs/operators.md has examples)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    title: str = ""
+    issuer: str
+    client_id: str
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    scope: str = "openid email profile"
+    tenant: str
+    link_by: Literal["email", "sourced_id"] | None = None
+    link_claim: str = "sub"
+    home_page: str | None = None
+    create_accounts: bool = False
+    has_second_factor: bool = False
+    logs_out: bool = True
+
+    @model_validator(mode="after")
+    def _usable(self) -> OidcProvider:
+        parts = urlsplit(self.issuer)
+        is_here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
+            raise ValueError(f"the issuer of {self.name!r} must be an https:// address")
+        if self.link_by == "sourced_id" and not self.home_page:
+            raise ValueError(f"{self.name!r} links by sourced_id and needs home_page, the roster's")
+        return self
+
+    @property
+    def secret(self) -> str | None:
+        """The client's secret, read from its file where there is one. SettingsError when that can't be read."""
+        if self.client_secret_file is None:
+            return self.client_secret.get_secret_value() if self.client_secret else None
+        try:
+            return self.client_secret_file.read_text().strip()
+        except OSError as error:
+            raise SettingsError(
+                f"The client secret of {self.name!r} cannot be read: {error.strerror}",
+                where=str(self.client_secret_file),
+                mend="name a file that this process may read in client_secret_file",
+            ) from error
 
 
 class Settings(BaseSettings):
@@ -111,6 +165,9 @@ class Settings(BaseSettings):
         None,
         description="Address under which people reach the dashboards, such as https://learn.example.org: for links, "
         "for OIDC, and for cookies that travel by TLS only.",
+    )
+    oidc_providers: tuple[OidcProvider, ...] = Field(
+        (), description="OpenID providers to log in with, as JSON or as [[oidc_providers]] in learnlake.toml."
     )
 
     # Store and lake

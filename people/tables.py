@@ -371,6 +371,16 @@ recovery_code = Table(
     Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
 )
 
+external_identity = Table(
+    "external_identity",  # who somebody is at an OpenID provider or in a directory
+    metadata,
+    _key("tenant"),
+    _key("issuer"),
+    _key("subject"),
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False, index=True),
+    Column("linked_at", DateTime, nullable=False),
+)
+
 password_reset = Table(
     "password_reset",
     metadata,

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -31,7 +32,8 @@ class Provider:
         self.requests: Counter[str] = Counter()
         """How often each path was asked for."""
         self._storage: Any = None
-        self._app = flask.Flask("provider")
+        templates = Path(oidc_provider_mock.__file__).with_name("templates")
+        self._app = flask.Flask("provider", template_folder=str(templates))
         self._app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = self._access_token
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

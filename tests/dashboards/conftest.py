@@ -129,13 +129,13 @@ def go(app: AppTest, path: str) -> AppTest:
 
 
 @pytest.fixture(scope="session")
-def serve(free_port: Callable[[], int]) -> Iterator[Callable[[schools.School], str]]:
-    """Starts `learnlake dashboards serve` on a school's home and answers its address."""
+def serve(free_port: Callable[[], int]) -> Iterator[Callable[..., str]]:
+    """Starts `learnlake dashboards serve` on a school's home, with further variables, and answers its address."""
     running: list[subprocess.Popen] = []
 
-    def start(school: schools.School) -> str:
+    def start(school: schools.School, **variables: str) -> str:
         port = free_port()
-        environment = {**os.environ, "LEARNLAKE_HOME": str(school.settings.home.path)}
+        environment = {**os.environ, "LEARNLAKE_HOME": str(school.settings.home.path), **variables}
         command = [
             sys.executable,
             "-c",
@@ -162,6 +162,6 @@ def serve(free_port: Callable[[], int]) -> Iterator[Callable[[schools.School], s
 
 
 @pytest.fixture(scope="session")
-def address(school: schools.School, serve: Callable[[schools.School], str]) -> str:
+def address(school: schools.School, serve: Callable[..., str]) -> str:
     """A server on the shared school."""
     return serve(school)
