@@ -72,6 +72,7 @@ class Application:
                 Route("/health", operations.health),
                 Route("/ready", operations.ready),
                 Route("/metrics", operations.metrics),
+                Route("/openapi.json", operations.openapi),
             ],
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _outside_resources, Exception: _broken},

@@ -143,7 +143,9 @@ def resource(
         if len(getattr(response, "body", b"")) >= COMPRESSED_FROM_BYTES:
             await compress(response, request.headers.get("accept-encoding", ""))
         service.metrics.observe(name, request.method, response.status_code, time.perf_counter() - started)
-        return _without_body(response) if request.method == "HEAD" else response
+        if request.method == "HEAD":
+            return _without_body(response, is_form=scope["method"] != "HEAD")
+        return response
 
     return endpoint
 
@@ -231,8 +233,16 @@ async def _finish(response: Response, service: Service, version: Version) -> Non
         headers.append((_CONSISTENT_NAME, stored_text(await service.store.consistent_through())))
 
 
-def _without_body(response: Response) -> Response:
-    """The answer to HEAD: all headers, Content-Length included where it is known."""
+def _without_body(response: Response, *, is_form: bool) -> Response:
+    """The answer to HEAD: all headers, Content-Length included where it is known.
+
+    HEAD in a form is a POST on the wire: a refusal says why in its body, and all else has none and speaks of none.
+    """
+    if is_form and response.status_code >= 400:
+        return response
     bare = Response(status_code=response.status_code)
-    bare.raw_headers = response.raw_headers
+    if is_form:
+        bare.raw_headers += [item for item in response.raw_headers if not item[0].startswith(b"content-")]
+    else:
+        bare.raw_headers = response.raw_headers
     return bare

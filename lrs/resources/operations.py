@@ -1,4 +1,4 @@
-"""`/health`, `/ready`, `/metrics`: for operators and process managers; no credential, nothing about anybody."""
+"""`/health`, `/ready`, `/metrics`, `/openapi.json`: for operators and process managers; no credential, nothing about anybody."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from lrs.answers import json_response
 from lrs.forwarding.metrics import exposition
+from lrs.openapi import description
 from lrs.protocol import Service
 from lrs.store.read import last_position
 from lrs.store.targets import standings
@@ -24,6 +25,12 @@ async def ready(request: Request) -> Response:
         return json_response({"status": "the writer has stopped"}, status=503)
     seq, _ = await service.store.read(last_position)
     return json_response({"status": "ready", "last_seq": seq})
+
+
+async def openapi(request: Request) -> Response:
+    """The description of all this."""
+    service: Service = request.app.state.service
+    return json_response(description(service.settings))
 
 
 async def metrics(request: Request) -> Response:

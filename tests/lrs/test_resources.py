@@ -282,6 +282,10 @@ def test_alternate_syntax_is_version_1s_alone(shared_lrs: Lrs) -> None:
         assert post("PUT", form).status_code == 204
         found = post("GET", {"statementId": sent["id"]})
         assert (found.status_code, found.json()["id"]) == (200, sent["id"])
+        # HEAD in a form is a POST on the wire: its answer has no body and says so.
+        bare = post("HEAD", {"statementId": sent["id"]})
+        assert (bare.status_code, bare.content) == (200, b"")
+        assert bare.headers["Content-Length"] == "0" and "Content-Type" not in bare.headers
         assert post("PUT", form, query="&statementId=x").status_code == 400
         assert post("PUT", {"statementId": sent["id"]}).status_code == 400
         assert post("TRACE", form).status_code == 400
