@@ -152,8 +152,11 @@ class School:
         return str(uuid.UUID(int=learner + 2**127))
 
 
-def _fill(school: School) -> None:
-    """Through the store's own append, in commits of 500; goes on where an earlier run stopped."""
+def _fill(school: School, *, days: int = 0) -> None:
+    """Through the store's own append, in commits of 500; goes on where an earlier run stopped.
+
+    `days`: spread evenly over so many days up to now, instead of all being stored now.
+    """
     from learnlake.settings import get_settings
     from lrs.credentials import list_
     from lrs.statement import Version
@@ -171,7 +174,12 @@ def _fill(school: School) -> None:
     started = time.perf_counter()
     with contextlib.closing(database.connect()) as connection:
         ((there,),) = connection.rows("select last_seq from sequence")
+        if days:
+            span = days * 86_400_000_000
+            oldest = time.time_ns() // 1000 - span
+            connection.clock = lambda: oldest + span * number // school.count  # type: ignore[method-assign]
         batch: list[Any] = []
+        number = 0
         for number, statement in enumerate(school.statements(), start=1):
             if number <= there:
                 continue

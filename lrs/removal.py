@@ -38,8 +38,9 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 """(step, done, of how many)."""
 
-_CHUNK = 200
+_CHUNK = 100
 _PAUSE_SECONDS = 0.01
+"""Least pause between chunks; it is as long as the chunk took, so that writers find the store free half of the time."""
 _POLL_SECONDS = 0.2
 _DRAFT_SECONDS = 24 * 3600
 _XAPI_KINDS = frozenset({"mbox", "mbox_sha1sum", "openid", "account"})
@@ -164,9 +165,10 @@ def _finish_one(
     """The steps in their order; each may be done again. The journal is closed last."""
     seqs = rows.journaled(connection, removal.number)
     for start in range(0, len(seqs), _CHUNK):
+        began = time.perf_counter()
         rows.remove_chunk(connection, removal, seqs[start : start + _CHUNK], keys_of)
         show("store", min(start + _CHUNK, len(seqs)), len(seqs))
-        time.sleep(_PAUSE_SECONDS)  # let writers in
+        time.sleep(max(_PAUSE_SECONDS, time.perf_counter() - began))
     files = _remove_attachments(settings.home, connection, removal)
     rows.count_gone(connection, removal.number, attachments=files)
     lake_rows = remove_rows(

@@ -60,9 +60,19 @@ def ids_of(client: httpx.Client, **filters: Any) -> set[str]:
     return {item["id"] for item in answer.json()["statements"]}
 
 
-def lake_ids(settings: Settings) -> set[str]:
+def lake_ids(settings: Settings, tenant: str | None = None) -> set[str]:
     table = DeltaTable(str(settings.home.lake_statements))
-    return set(table.to_pyarrow_table(columns=["id"])["id"].to_pylist())
+    partitions = None if tenant is None else [("tenant", "=", tenant)]
+    return set(table.to_pyarrow_table(columns=["id"], partitions=partitions)["id"].to_pylist())
+
+
+def own_tenant(lrs: Lrs, keys: int) -> list[str]:
+    """A new tenant's name and the keys of as many credentials of it; their secret is `s`."""
+    tenant = f"t-{uuid.uuid4().hex[:8]}"
+    names = [f"{tenant}-{number}" for number in range(keys)]
+    for name in names:
+        credentials.create(lrs.settings, name=name, tenant=tenant, key=name, secret="s")
+    return [tenant, *names]
 
 
 def every_file_as_bytes(settings: Settings) -> bytes:
@@ -153,68 +163,69 @@ def test_the_bytes_are_gone(lrs: Lrs) -> None:
         assert all(check.is_equal for check in lake.verify(lrs.settings))
 
 
-def test_by_time_credential_and_id_and_only_what_meets_all(each_lrs: Lrs) -> None:
-    lrs = each_lrs
-    credentials.create(lrs.settings, name="second", key="second", secret="s")
-    credentials.create(lrs.settings, name="other", tenant="other", key="other", secret="s")
+def test_by_time_credential_and_id_and_only_what_meets_all(shared_lrs: Lrs) -> None:
+    lrs = shared_lrs
+    tenant, one, two = own_tenant(lrs, 2)
+    _, elsewhere = own_tenant(lrs, 1)
     batches = [[statement() for _ in range(4)] for _ in range(4)]
     times = []
-    with lrs.client() as first, lrs.client(key="second", secret="s") as second:
+    with lrs.client(key=one, secret="s") as first, lrs.client(key=two, secret="s") as second:
         for sender, batch in zip((first, second, first, second), batches, strict=True):
             sender.post("/statements", json=batch).raise_for_status()
             stored = first.get("/statements", params={"statementId": batch[-1]["id"]}).json()["stored"]
             times.append(microseconds_of(dt.datetime.fromisoformat(stored)))
         lake.seal_once(lrs.settings)
-        for empty in (Selection("default"), Selection("default", credential="other")):
+        for empty in (Selection(tenant), Selection(tenant, credential=elsewhere)):
             with pytest.raises(InputError):
                 plan(lrs.settings, empty)
-        assert plan(lrs.settings, Selection("other", since=0)).statements == 0
-        span = Selection("default", since=times[0], until=times[2])
+        assert plan(lrs.settings, Selection("nobody", since=0)).statements == 0
+        span = Selection(tenant, since=times[0], until=times[2])
         assert plan(lrs.settings, span).statements == 8
-        assert remove(lrs.settings, Selection("default", since=times[0], credential="lms")).statements == 4
+        assert remove(lrs.settings, Selection(tenant, since=times[0], credential=one)).statements == 4
         ids = [uuid.UUID(item["id"]) for item in (*batches[0][:2], *batches[1][:2])]
-        assert remove(lrs.settings, Selection("default", ids=ids, credential="second")).statements == 2
+        assert remove(lrs.settings, Selection(tenant, ids=ids, credential=two)).statements == 2
         left = {item["id"] for item in (*batches[0], *batches[1][2:], *batches[3])}
-        assert ids_of(first) == left == lake_ids(lrs.settings)
-        assert remove(lrs.settings, Selection("default", since=0)).lake_rows == 10
-        assert ids_of(first) == set() == lake_ids(lrs.settings)
+        assert ids_of(first) == left == lake_ids(lrs.settings, tenant)
+        assert remove(lrs.settings, Selection(tenant, since=0)).lake_rows == 10
+        assert ids_of(first) == set() == lake_ids(lrs.settings, tenant)
         first.post("/statements", json=batches[0]).raise_for_status()
         lake.seal_once(lrs.settings)
-        assert len(lake_ids(lrs.settings)) == 4
+        assert len(lake_ids(lrs.settings, tenant)) == 4
         assert all(check.is_equal for check in lake.verify(lrs.settings))
 
 
-@pytest.mark.parametrize("chosen", ["voided", "voiding"])
-def test_a_voided_statement_and_its_voiding_one_go_together(each_lrs: Lrs, chosen: str) -> None:
-    lrs = each_lrs
-    voided, stays = statement(), statement()
-    voiding = statement(verb={"id": VOIDED}, object={"objectType": "StatementRef", "id": voided["id"]})
-    void_void = statement(verb={"id": VOIDED}, object={"objectType": "StatementRef", "id": voiding["id"]})
-    with lrs.client() as client:
-        client.post("/statements", json=[voided, stays]).raise_for_status()
-        client.post("/statements", json=voiding).raise_for_status()
-        client.post("/statements", json=void_void).raise_for_status()
-        one = Selection("default", ids=[uuid.UUID((voided if chosen == "voided" else voiding)["id"])])
-        assert plan(lrs.settings, one).partners == 1
-        assert remove(lrs.settings, one).statements == 2
-        assert ids_of(client) == {stays["id"], void_void["id"]}
-        client.post("/statements", json=voided).raise_for_status()
-        assert ids_of(client) == {stays["id"], void_void["id"], voided["id"]}
+def test_a_voided_statement_and_its_voiding_one_go_together(shared_lrs: Lrs) -> None:
+    lrs = shared_lrs
+    for chosen in (0, 1):
+        tenant, key = own_tenant(lrs, 1)
+        voided, stays = statement(), statement()
+        voiding = statement(verb={"id": VOIDED}, object={"objectType": "StatementRef", "id": voided["id"]})
+        void_void = statement(verb={"id": VOIDED}, object={"objectType": "StatementRef", "id": voiding["id"]})
+        with lrs.client(key=key, secret="s") as client:
+            for batch in ([voided, stays], voiding, void_void):
+                client.post("/statements", json=batch).raise_for_status()
+            one = Selection(tenant, ids=[uuid.UUID((voided, voiding)[chosen]["id"])])
+            assert plan(lrs.settings, one).partners == 1
+            assert remove(lrs.settings, one).statements == 2
+            assert ids_of(client) == {stays["id"], void_void["id"]}
+            client.post("/statements", json=voided).raise_for_status()
+            assert ids_of(client) == {stays["id"], void_void["id"], voided["id"]}
 
 
-def test_attachments_go_with_their_last_statement(each_lrs: Lrs) -> None:
-    lrs = each_lrs
+def test_attachments_go_with_their_last_statement(shared_lrs: Lrs) -> None:
+    lrs = shared_lrs
+    tenant, key = own_tenant(lrs, 1)
     own, shared = os.urandom(3000), os.urandom(3000)
     first = statement(actor=ADA, attachments=[attachment(own), attachment(shared)])
     second = statement(attachments=[attachment(shared)])
     sub = {**statement(id=None), "objectType": "SubStatement", "attachments": [attachment(own)]}
     third = statement(object=sub)
-    folder = lrs.settings.home.attachments / "default"
-    with lrs.client() as client:
+    folder = lrs.settings.home.attachments / tenant
+    with lrs.client(key=key, secret="s") as client:
         client.post("/statements", **parts(first, own, shared)).raise_for_status()
         client.post("/statements", **parts([second, third], own, shared)).raise_for_status()
         for going, files in ((first, 0), (third, 1), (second, 1)):
-            selection = Selection("default", ids=[uuid.UUID(going["id"])])
+            selection = Selection(tenant, ids=[uuid.UUID(going["id"])])
             assert plan(lrs.settings, selection).attachments == files
             assert remove(lrs.settings, selection).attachments == files
         assert [path for path in folder.rglob("*") if path.is_file()] == []

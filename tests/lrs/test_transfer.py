@@ -200,8 +200,11 @@ def test_what_is_exported_and_imported_again_is_the_same(
         assert rows[1]["actor_name"] == "'+49"
 
 
-def test_an_export_takes_the_filters_of_the_standard(each_lrs: Lrs, tmp_path: Path) -> None:
-    lrs = each_lrs
+def test_an_export_takes_the_filters_of_the_standard(
+    shared_lrs: Lrs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lrs = shared_lrs
+    monkeypatch.setattr("cli.lrs.get_settings", lambda: lrs.settings)
     tenant = f"filters-{uuid.uuid4().hex[:8]}"
     for key in (tenant, f"{tenant}-2"):
         credentials.create(lrs.settings, name=key, tenant=tenant, key=key, secret="s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -15,13 +15,18 @@ from sqlalchemy import Engine
 
 from data_contracts.sql_checks import check_marts, check_sources
 from learnlake.errors import BusyError, ContractError, PipelineError
+from learnlake.identity import Identifier
 from learnlake.settings import Settings
-from lrs.lake_removal import remove_rows
+from lrs import lake as lrs_lake
+from lrs.removal import Selection, remove
+from lrs.store import counts
 from people.db import open_people
-from tests.warehouse.sealed import ANSWERED, ITEM, VIEWED, activity, seal, statement
+from tests.lrs.served import serving
+from tests.warehouse.sealed import ANSWERED, HOME_PAGE, ITEM, VIEWED, activity, seal, statement
 from warehouse import dbt_run, snapshot, working_file
 from warehouse.build import Working, pending
 from warehouse.discover import discover
+from warehouse.reconcile import reconcile
 
 DAY = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 COURSE = "https://lms.test/courses/algebra"
@@ -153,6 +158,7 @@ from learnlake.settings import get_settings
 from people.db import open_people
 from warehouse.build import Working
 from warehouse.discover import discover
+from warehouse.reconcile import reconcile
 settings = get_settings()
 with Working(settings.home, settings) as working:
     discover(working, open_people(settings))
@@ -181,28 +187,44 @@ def test_a_run_killed_in_the_middle_of_dbt_or_a_broken_file_leaves_nothing_in_th
     assert published(settings, whole) == [(9, 9)]
 
 
-def test_what_was_removed_from_the_lake_leaves_the_marts_with_the_next_run(
-    settings: Settings, people: Engine
+def test_what_was_deleted_leaves_lake_and_marts_and_all_three_agree(
+    settings: Settings, people: Engine, free_port: Callable[[], int]
 ) -> None:
+    """The whole way: LRS over HTTP, sealed, built, deleted, built again."""
     home = settings.home
-    seal(home, answers("ada", 4) + answers("ben", 3), stored=DAY + dt.timedelta(hours=1))
-    run(settings, people)
-    with Working(home, settings) as working:
-        ada = published(settings, "select person_key from fct_statement where seq = 1")[0][0]
-        working.connection.execute(
-            "insert into main.prd_mastery by name select 't' as tenant, ? as person_key, 's' as skill_key",
-            [ada],
-        )
-    remove_rows(home, tenant="t", seqs=[1, 2, 3, 4], number=1, progress=lambda done: None)
-    assert pending(home, settings).reasons == ("statements were removed from the lake",)
-    seal(home, answers("eve", 2), stored=DAY + dt.timedelta(hours=2))
-    assert run(settings, people).statement_count == 5
-    assert published(settings, "select count(*) from fct_statement where seq <= 4") == [(0,)]
-    assert published(settings, "select count(*) from prd_mastery") == [(0,)]
-    assert not pending(home, settings)
-    seal(home, answers("eve", 2), stored=DAY + dt.timedelta(hours=3))
-    with Working(home, settings) as working:
-        assert not working.look().is_full_refresh
+    with serving(settings, free_port()) as lrs, lrs.client() as client:
+
+        def store(*actors: str) -> None:
+            for actor in actors:
+                client.post("/statements", json=answers(actor, 4)).raise_for_status()
+            lrs_lake.seal_once(settings)
+
+        def days_that_differ() -> int:
+            return reconcile(home, counts(settings)).filter(~pl.col("is_equal")).height
+
+        store("ada", "ben")
+        run(settings, people)
+        ada = published(settings, "select person_key from fct_statement where seq = 1", "default")[0][0]
+        with Working(home, settings) as working:
+            working.connection.execute(
+                "insert into main.prd_mastery by name"
+                " select 'default' as tenant, ? as person_key, 's' as skill_key",
+                [ada],
+            )
+        assert days_that_differ() == 0
+        removed = remove(settings, Selection("default", agents=[Identifier.account(HOME_PAGE, "ada")]))
+        assert (removed.statements, removed.lake_rows) == (4, 4)
+        assert pending(home, settings).reasons == ("statements were removed from the lake",)
+        assert days_that_differ() == 1
+        store("eve")
+        run(settings, people)
+        assert days_that_differ() == 0
+        assert published(settings, "select count(*) from fct_statement where seq <= 4", "default") == [(0,)]
+        assert published(settings, "select count(*) from prd_mastery", "default") == [(0,)]
+        assert not pending(home, settings)
+        store("eve")
+        with Working(home, settings) as working:
+            assert not working.look().is_full_refresh
 
 
 def test_a_second_run_is_told_who_holds_the_working_file(settings: Settings) -> None:
