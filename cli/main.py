@@ -37,6 +37,8 @@ ENTRIES = (
         "Records for researchers: consented, k-anonymous.",
     ),
     Entry("audit", "cli.audit:app", "The audit trail: verify, search, purge."),
+    Entry("erase", "cli.rights.commands:erase_app", "Erase a person from every room, with a signed receipt."),
+    Entry("portability", "cli.rights.commands:app/portability", "Everything held on a person, as one zip."),
     Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
     Entry("train", "cli.models:app/train", "Fit, judge, register and crown a model: mastery or risk."),
     Entry(

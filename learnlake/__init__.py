@@ -1,4 +1,4 @@
-"""The ground floor: settings, home folder, logging, errors, identifiers, the clock, the audit trail's append.
+"""The ground floor: settings, home folder, logging, errors, identifiers, the clock, the audit trail's append, what crosses all rooms.
 
 Every room may import this package; it imports none of them.
 """

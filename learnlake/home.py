@@ -87,6 +87,11 @@ class Home:
         return self.path / "reports"
 
     @property
+    def receipts(self) -> Path:
+        """Signed receipts of erasures. They name people by a keyed hash only."""
+        return self.path / "receipts"
+
+    @property
     def run(self) -> Path:
         """Locks and the running services' state."""
         return self.path / "run"
@@ -108,6 +113,7 @@ class Home:
             self.dagster,
             self.logs,
             self.reports,
+            self.receipts,
             self.run,
         ):
             folder.mkdir(parents=True, exist_ok=True)

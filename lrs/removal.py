@@ -220,7 +220,7 @@ def _condition(
         raise InputError(
             "nothing says which statements to remove", mend="give ids, a credential, times or agents"
         )
-    identifiers = sorted({text for agent in selection.agents or () for text in _texts(agent)})
+    identifiers = sorted({text for agent in selection.agents or () for text in index_texts(agent)})
     keys = KeyMaker(index_secret(database))
     condition = rows.Condition(
         tenant=selection.tenant,
@@ -237,7 +237,7 @@ def _condition(
     return condition, identifiers
 
 
-def _texts(agent: Identifier) -> Iterator[str]:
+def index_texts(agent: Identifier) -> Iterator[str]:
     """An identifier as the store's index writes it; none for kinds that statements don't have."""
     if agent.kind == "mbox":
         local, _, domain = agent.value.removeprefix("mailto:").rpartition("@")

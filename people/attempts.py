@@ -24,7 +24,7 @@ FAILURES_FORGOTTEN = dt.timedelta(days=1)
 def count(engine: Engine, name: str, *, of: Guessed = "passwords") -> None:
     """Count one try of `name`, so that many at once are counted too; AccessError while it is locked."""
     at, failed = now(), login_failure.c
-    key = _key(name, of)
+    key = failure_key(name, of)
     this = failed.login_hash == key
     with writing(engine) as connection:
         connection.execute(delete(login_failure).where(failed.last_at < at - FAILURES_FORGOTTEN))
@@ -42,7 +42,7 @@ def count(engine: Engine, name: str, *, of: Guessed = "passwords") -> None:
 
 def forgive(connection: Connection, name: str, *, of: Guessed = "passwords") -> None:
     """Forget the wrong tries of `name`: the right one came, or an administrator lifted the lock."""
-    connection.execute(delete(login_failure).where(login_failure.c.login_hash == _key(name, of)))
+    connection.execute(delete(login_failure).where(login_failure.c.login_hash == failure_key(name, of)))
 
 
 def _lock(failure_count: int, at: dt.datetime) -> dt.datetime | None:
@@ -52,6 +52,6 @@ def _lock(failure_count: int, at: dt.datetime) -> dt.datetime | None:
     return at + dt.timedelta(seconds=min(seconds, LONGEST_LOCK_SECONDS))
 
 
-def _key(name: str, of: Guessed) -> str:
+def failure_key(name: str, of: Guessed) -> str:
     """A mistyped log-in may be a password, so its hash; what is guessed keeps names apart that look alike."""
     return hashlib.sha256(name.encode()).hexdigest() if of == "passwords" else f"{of}:{name}"

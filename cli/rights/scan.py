@@ -1,0 +1,208 @@
+"""The decoding scan: every file under the home folder read by its format, and where a person's identifiers stand in it.
+
+It runs in processes of its own: opening a SQLite file beside a connection to it would drop that connection's locks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import multiprocessing
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import pyarrow.parquet as pq
+
+from cli.rights import formats
+from cli.rights.formats import Texts
+from cli.rights.needles import Matcher, needles_of
+from learnlake.protocols import Subject
+from learnlake.settings import Settings
+
+_PARTITION = re.compile(r"(?:^|/)tenant=([^/]+)/")
+JOURNAL = "erasure-journal.json"
+"""In the home's secrets: what an erasure at work must still know. It goes with its end and is not looked at."""
+_SIDE_FILES = ("-wal", "-shm", JOURNAL)
+"""The first two are read together with the SQLite file that they belong to."""
+_WORKERS = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hit:
+    """Where something of the person stands. `path` is relative to the home folder; `is_left` says that no live row holds it."""
+
+    path: str
+    place: str
+    labels: tuple[str, ...]
+    count: int = 1
+    is_left: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ScanReport:
+    """`unread` are files that no decoder could read whole, with the reason."""
+
+    files: int
+    bytes: int
+    seconds: float
+    hits: tuple[Hit, ...]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.hits and not self.unread
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Task:
+    home: Path
+    path: Path
+    subject: Subject
+    is_trail: bool
+
+
+def scan(settings: Settings, subject: Subject, *, within: Iterable[str] | None = None) -> ScanReport:
+    """Read everything under the home folder (or only the names `within` it) and answer where the person still is."""
+    begun = time.monotonic()
+    home = settings.home.path
+    files = sorted(_files(home, within), key=lambda path: -_size(path))
+    tasks = [_Task(home, path, subject, path.name == "audit.db") for path in files]
+    hits: list[Hit] = []
+    unread: list[str] = []
+    for found, problem in _readers().map(_scan_file, tasks):
+        hits += found
+        if problem:
+            unread.append(problem)
+    return ScanReport(
+        len(files), sum(map(_size, files)), time.monotonic() - begun, tuple(hits), tuple(unread)
+    )
+
+
+@functools.cache
+def _readers() -> ProcessPoolExecutor:
+    """Processes that read files, kept from one scan to the next: each takes a second to start."""
+    return ProcessPoolExecutor(_WORKERS, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _files(home: Path, within: Iterable[str] | None) -> Iterator[Path]:
+    roots = [home] if within is None else [home / name for name in within]
+    for root in roots:
+        found = [root] if root.is_file() else root.rglob("*")
+        for path in found:
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(_SIDE_FILES):
+                yield path
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _scan_file(task: _Task) -> tuple[list[Hit], str]:
+    """The hits in one file, and why it could not be read if it could not."""
+    name = str(task.path.relative_to(task.home))
+    needles = [one for one in needles_of(task.subject) if not (task.is_trail and one.is_key)]
+    matcher = Matcher(needles)
+    hits: list[Hit] = []
+    if labels := matcher.labels(name) | matcher.labels(name.replace(".", " ")):
+        hits.append(Hit(name, "the file's name", tuple(sorted(labels))))
+    try:
+        hits += _decoded(task, name, matcher)
+    except FileNotFoundError:
+        return [], ""  # gone since it was listed
+    except Exception as error:
+        if not task.path.exists():
+            return [], ""
+        return hits, f"{name}: {type(error).__name__}: {str(error)[:200]}"
+    return hits, ""
+
+
+def _decoded(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
+    with task.path.open("rb") as file:
+        head = file.read(16)
+    kind = formats.kind_of(head)
+    tenant = task.subject.tenant
+    partition = _PARTITION.search(name)
+    if partition and unquote(partition[1]) != tenant:
+        return []  # another tenant's part of the lake
+    if name.startswith("attachments/") and name.split("/")[1] != tenant:
+        return []
+    if kind == "sqlite":
+        return _sqlite(task, name, matcher)
+    if kind == "duckdb":
+        return _duckdb(task, name, matcher)
+    seen = _Seen(name, matcher, tenant)
+    if kind == "parquet":
+        parquet = pq.ParquetFile(task.path)
+        seen.look(formats.parquet(parquet, "Parquet"))
+        if seen.elsewhere and not seen.hits:
+            return []  # rows of another tenant with the same identifiers: they are in the footer's statistics too
+        seen.look(formats.parquet_footer(parquet, "Parquet"))
+    elif kind != "bytes":
+        seen.look(formats.packed(task.path.read_bytes(), kind, "packed"))
+    with task.path.open("rb") as file:
+        seen.look(formats.plain(file, "bytes"))
+    return seen.hits
+
+
+class _Seen:
+    """Hits of one file, gathered by place. `elsewhere` counts those of other tenants."""
+
+    def __init__(self, path: str, matcher: Matcher, tenant: str) -> None:
+        self._path, self._matcher, self._tenant = path, matcher, tenant
+        self._places: dict[str, Counter[str]] = {}
+        self._rows: Counter[str] = Counter()
+        self.elsewhere = 0
+
+    def look(self, found: Iterable[Texts]) -> None:
+        for texts in found:
+            for row in self._matcher.candidates(texts.texts):
+                labels = self._matcher.labels(texts.texts[row])
+                owner = None if texts.tenants is None else texts.tenants[row]
+                if labels and owner is not None and owner != self._tenant:
+                    self.elsewhere += 1
+                elif labels:
+                    self._rows[texts.place] += 1
+                    self._places.setdefault(texts.place, Counter()).update(labels)
+
+    @property
+    def hits(self) -> list[Hit]:
+        return [
+            Hit(self._path, place, tuple(sorted(labels)), self._rows[place])
+            for place, labels in self._places.items()
+        ]
+
+
+def _sqlite(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
+    from cli.rights.sqlite_scan import Leftovers, rows
+
+    seen = _Seen(name, matcher, task.subject.tenant)
+    seen.look(rows(task.path))
+    is_live = bool(seen.hits or seen.elsewhere)
+    left = Leftovers(task.path, matcher, task.subject.tenant, is_live_somewhere=is_live)
+    return seen.hits + [
+        Hit(name, place, tuple(sorted(labels)), is_left=True) for place, labels in left.find()
+    ]
+
+
+def _duckdb(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
+    """Its tables; then its blocks, where a needle that no live row holds was left behind."""
+    seen = _Seen(name, matcher, task.subject.tenant)
+    try:
+        seen.look(formats.duckdb_tables(task.path))
+    except duckdb.Error as error:
+        raise OSError(f"DuckDB cannot open it: {error}") from error
+    if seen.hits or seen.elsewhere:
+        return seen.hits
+    blocks = _Seen(name, matcher, task.subject.tenant)
+    with task.path.open("rb") as file:
+        blocks.look(formats.plain(file, "blocks"))
+    return [dataclasses.replace(hit, is_left=True) for hit in blocks.hits]
