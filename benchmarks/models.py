@@ -57,6 +57,7 @@ def _pairs() -> pl.DataFrame:
         section_key=pl.lit("c"),
         course_key=pl.lit("c"),
         skill_key=pl.format("skill-{}", "skill"),
+        activity_key=pl.format("skill-{}-item-{}", "skill", pl.int_range(pl.len()) % 20),
         is_correct=pl.Series(draw.random(count) < 0.7),
         responded_at=pl.lit(dt.datetime(2026, 3, 1, tzinfo=dt.UTC)),
         response_number=pl.int_range(1, pl.len() + 1).over("person"),

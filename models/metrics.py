@@ -60,14 +60,19 @@ def auc(truth: Floats, predicted: Floats) -> float:
     return float(roc_auc_score(truth, predicted)) if truth.min() != truth.max() else math.nan
 
 
+def log_loss(truth: Floats, predicted: Floats) -> float:
+    """Mean negative log-likelihood, in nats."""
+    clipped = np.clip(predicted, 1e-12, 1 - 1e-12)
+    return float(-np.mean(truth * np.log(clipped) + (1 - truth) * np.log1p(-clipped)))
+
+
 def response_metrics(truth: Floats, predicted: Floats) -> dict[str, float]:
     """Next-response prediction: auc, accuracy (at .5), rmse, log_loss (nats), ece, count (rows)."""
-    clipped = np.clip(predicted, 1e-12, 1 - 1e-12)
     return {
         "auc": auc(truth, predicted),
         "accuracy": float(((predicted >= 0.5) == (truth == 1)).mean()),
         "rmse": float(np.sqrt(np.mean((truth - predicted) ** 2))),
-        "log_loss": float(-np.mean(truth * np.log(clipped) + (1 - truth) * np.log1p(-clipped))),
+        "log_loss": log_loss(truth, predicted),
         "ece": expected_calibration_error(truth, predicted),
         "count": float(len(truth)),
     }

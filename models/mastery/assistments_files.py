@@ -63,6 +63,9 @@ def read_attempts(path: Path, *, rows: int | None = None, tenant: str = "assistm
             section_key=pl.lit(tenant),
             course_key=pl.lit(tenant),
             skill_key=pl.format("skill-{}", "skill_id"),
+            activity_key=pl.format("item-{}", "item_id")
+            if "item_id" in frame.columns
+            else pl.lit(None, dtype=pl.String),
             is_correct=pl.col("correct") == 1,
             responded_at=pl.lit(None, dtype=pl.Datetime("us", "UTC")),
             response_number="response_number",

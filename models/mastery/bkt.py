@@ -1,7 +1,8 @@
 """Bayesian knowledge tracing: fitting, the fitted model, one answer at a time, and scoring of whole tables.
 
-Corbett and Anderson (1995). Mastery shown to people comes from the variant without forgetting: a right answer then never
-lowers it, and it can reach the threshold. Splitting and judging are in `evaluate`, the loops in `em`.
+Corbett and Anderson (1995); a guess and a slip for each item by Pardos and Heffernan (2011). Mastery shown to people comes
+from the variant without forgetting: a right answer then never lowers it, and it can reach the threshold. Training with its
+judging and card is in `train`, the loops in `em`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from learnlake.errors import ModelError
-from models.frames import one_tenant
+from models.mastery.folds import folds
 from models.mastery.sequences import Sequences, sequences, usable_attempts
+from models.metrics import log_loss
 
 STARTS = 5
 TOLERANCE = 0.005
@@ -27,7 +29,16 @@ MAX_ITERATIONS = 100
 POOLING = 5.0
 """How many answers' worth of the whole table each parameter of a skill starts with: a skill with a handful of answers
 stays near the whole, one with hundreds is its own."""
-_SEED = 20090907
+SHRINKAGES = (2.0, 5.0, 10.0, 20.0)
+"""How many answers' worth of its skill an item's guess and slip start with: the best of these on held-out training students."""
+SEED = 20090907
+
+
+class Emission(NamedTuple):
+    """Probabilities of a right answer without knowing, and of a wrong one in spite of knowing."""
+
+    guess: float
+    slip: float
 
 
 class SkillParameters(NamedTuple):
@@ -42,7 +53,7 @@ class SkillParameters(NamedTuple):
 
 @dataclasses.dataclass
 class MasteryModel:
-    """A fitted BKT. `whole` stands in for skills that had no answers when it was fitted."""
+    """A fitted BKT. `whole` stands in for skills that had no answers when it was fitted, a skill for its unknown items."""
 
     kind: ClassVar[str] = "mastery"
 
@@ -50,6 +61,9 @@ class MasteryModel:
     whole: SkillParameters
     tenant: str
     forgets: bool = False
+    items: dict[str, dict[str, Emission]] = dataclasses.field(default_factory=dict)
+    """By skill and activity; empty where items are not told apart."""
+    shrinkage: float | None = None
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     card: dict[str, Any] = dataclasses.field(default_factory=dict)
     name: str = "mastery"
@@ -62,19 +76,28 @@ class MasteryModel:
         """Mastery before the first answer."""
         return self.parameters(skill_key).prior
 
-    def predict(self, skill_key: str, mastery: float) -> float:
-        """Probability that the next response on the skill is right."""
-        p = self.parameters(skill_key)
-        return mastery * (1 - p.slip) + (1 - mastery) * p.guess
+    def emission(self, skill_key: str, activity_key: str | None = None) -> Emission:
+        """Guess and slip of the item, or of its skill."""
+        of_skill = self.parameters(skill_key)
+        own = self.items.get(skill_key, {}).get(activity_key) if activity_key is not None else None
+        return own or Emission(of_skill.guess, of_skill.slip)
 
-    def update(self, skill_key: str, mastery: float, is_correct: bool) -> float:
+    def predict(self, skill_key: str, mastery: float, activity_key: str | None = None) -> float:
+        """Probability that the next response on the skill, to that item if one is named, is right."""
+        guess, slip = self.emission(skill_key, activity_key)
+        return mastery * (1 - slip) + (1 - mastery) * guess
+
+    def update(
+        self, skill_key: str, mastery: float, is_correct: bool, activity_key: str | None = None
+    ) -> float:
         """Mastery after one more answer: Bayes' rule, then one opportunity to learn. Constant time."""
         p = self.parameters(skill_key)
-        right = self.predict(skill_key, mastery)
+        slip = self.emission(skill_key, activity_key).slip
+        right = self.predict(skill_key, mastery, activity_key)
         if is_correct:
-            known = mastery * (1 - p.slip) / right if right > 0 else mastery
+            known = mastery * (1 - slip) / right if right > 0 else mastery
         else:
-            known = mastery * p.slip / (1 - right) if right < 1 else mastery
+            known = mastery * slip / (1 - right) if right < 1 else mastery
         return min(1.0, known * (1 - p.forget) + (1 - known) * p.learn)
 
     def predict_responses(self, attempts: Any) -> pl.DataFrame:
@@ -110,10 +133,13 @@ class MasteryModel:
         from models.mastery.em import filter_sequences
 
         table = np.array([self.parameters(skill) for skill in found.skills], dtype=float).reshape(-1, 5)
-        predicted, mastery = filter_sequences(
-            found.answers, found.starts, np.ascontiguousarray(table[found.skill_of_sequence])
+        emission = np.array([self.emission(*item) for item in found.item_table.iter_rows()], dtype=float)
+        return filter_sequences(
+            found.answers,
+            found.starts,
+            np.ascontiguousarray(table[found.skill_of_sequence]),
+            emission.reshape(-1, 2)[found.items],
         )
-        return predicted, mastery
 
     def save(self, folder: Path) -> None:
         """Write the parameters as JSON; numbers keep every digit."""
@@ -122,6 +148,8 @@ class MasteryModel:
             "forgets": self.forgets,
             "whole": self.whole,
             "skills": self.skills,
+            "items": self.items,
+            "shrinkage": self.shrinkage,
             "metrics": self.metrics,
             "card": self.card,
         }
@@ -133,6 +161,10 @@ class MasteryModel:
         return cls(
             skills={skill: SkillParameters(*values) for skill, values in content.pop("skills").items()},
             whole=SkillParameters(*content.pop("whole")),
+            items={
+                skill: {activity: Emission(*values) for activity, values in of_skill.items()}
+                for skill, of_skill in content.pop("items").items()
+            },
             **content,
         )
 
@@ -141,92 +173,100 @@ def fit(
     attempts: pl.DataFrame,
     *,
     forgets: bool = False,
+    by_item: bool = False,
     starts: int = STARTS,
     pooling: float = POOLING,
     tenant: str = "",
 ) -> MasteryModel:
-    """Fit every skill of `attempts` (usable ones) by EM; several starts, skills with few answers drawn to the whole."""
-    from models.mastery.em import MAX_GUESS_PLUS_SLIP, fit_skills
+    """Fit every skill of `attempts` (usable ones) by EM; several starts, skills with few answers drawn to the whole.
 
+    `by_item` tells the items of a skill apart. How far each is drawn to its skill is chosen among `attempts` alone.
+    """
     found = sequences(attempts)
     if not len(found.rows):
         raise ModelError(
             "There are no answers with a skill to learn mastery from",
             mend="send item responses whose statements name skills (docs/xapi-profile.md), then train again",
         )
+    model = _fit_skills(found, forgets=forgets, starts=starts, pooling=pooling)
+    model.tenant = tenant
+    if by_item and attempts["activity_key"].null_count() < len(attempts):
+        _fit_items(model, found, pooling=pooling, shrinkage=_shrinkage(attempts, model, pooling=pooling))
+    return model
+
+
+def _fit_skills(found: Sequences, *, forgets: bool, starts: int, pooling: float) -> MasteryModel:
+    from models.mastery.em import MAX_GUESS_PLUS_SLIP, fit_skills
+
     initial = _starting_points(starts, forgets=forgets)
     everything = np.array([0, len(found.starts) - 1], dtype=np.int64)
     limits = (TOLERANCE, MAX_ITERATIONS, MAX_GUESS_PLUS_SLIP)
     whole = fit_skills(found.answers, found.starts, everything, initial, np.zeros(10), *limits)[0][0]
-    pseudo = np.column_stack([whole, 1 - whole]).ravel() * pooling
-    if not forgets:
-        pseudo[4:6] = 0.0
+    pseudo = _pseudo_counts(whole, pooling=pooling, forgets=forgets)
     table = fit_skills(found.answers, found.starts, found.skill_starts, initial, pseudo, *limits)[0]
     return MasteryModel(
         skills={
             skill: SkillParameters(*row) for skill, row in zip(found.skills, table.tolist(), strict=True)
         },
         whole=SkillParameters(*whole.tolist()),
-        tenant=tenant,
+        tenant="",
         forgets=forgets,
     )
 
 
+def _fit_items(model: MasteryModel, found: Sequences, *, pooling: float, shrinkage: float) -> None:
+    """Go on from a fitted `model` with a guess and a slip for each item of `found`."""
+    from models.mastery.em import MAX_GUESS_PLUS_SLIP, fit_items
+
+    table, emission = fit_items(
+        found.answers,
+        found.items,
+        found.starts,
+        found.skill_starts,
+        found.item_starts,
+        np.array([model.parameters(skill) for skill in found.skills], dtype=float),
+        _pseudo_counts(np.array(model.whole), pooling=pooling, forgets=model.forgets),
+        np.where(found.item_table["activity_key"].is_null().to_numpy(), np.inf, shrinkage),
+        TOLERANCE,
+        MAX_ITERATIONS,
+        MAX_GUESS_PLUS_SLIP,
+    )
+    for skill, row in zip(found.skills, table.tolist(), strict=True):
+        model.skills[skill] = SkillParameters(*row)
+    model.shrinkage = shrinkage
+    model.items = {}
+    for (skill, activity), of_item in zip(found.item_table.iter_rows(), emission.tolist(), strict=True):
+        if activity is not None:
+            model.items.setdefault(skill, {})[activity] = Emission(*of_item)
+
+
+def _shrinkage(attempts: pl.DataFrame, start: MasteryModel, *, pooling: float) -> float:
+    """The shrinkage that predicts one fifth of the students best when the others are fitted with it."""
+    is_held_out = folds(attempts, salt="shrinkage ") == 0
+    fitted, held_out = sequences(attempts.filter(~is_held_out)), attempts.filter(is_held_out)
+    if not len(fitted.rows) or not len(held_out):
+        return SHRINKAGES[1]
+    losses = []
+    for shrinkage in SHRINKAGES:
+        model = dataclasses.replace(start, skills=dict(start.skills))
+        _fit_items(model, fitted, pooling=pooling, shrinkage=shrinkage)
+        rows = model.predict_responses(held_out)
+        losses.append(log_loss(rows["is_correct"].cast(pl.Float64).to_numpy(), rows["predicted"].to_numpy()))
+    return SHRINKAGES[int(np.argmin(losses))]
+
+
+def _pseudo_counts(whole: NDArray[np.float64], *, pooling: float, forgets: bool) -> NDArray[np.float64]:
+    """Counts that draw a skill to the whole table: hit and miss of each of the five parameters."""
+    pseudo = np.column_stack([whole, 1 - whole]).ravel() * pooling
+    if not forgets:
+        pseudo[4:6] = 0.0
+    return pseudo
+
+
 def _starting_points(count: int, *, forgets: bool) -> NDArray[np.float64]:
     """`count` starting points: a usual one, then random ones over the ranges that pyBKT draws from."""
-    draw = np.random.default_rng(_SEED).random((count, 5)) * np.array([1.0, 0.4, 0.1, 0.4, 0.3])
+    draw = np.random.default_rng(SEED).random((count, 5)) * np.array([1.0, 0.4, 0.1, 0.4, 0.3])
     draw[0] = (0.4, 0.1, 0.02, 0.2, 0.1)
     if not forgets:
         draw[:, 2] = 0.0
     return draw
-
-
-def train(attempts: Any, *, forgets: bool = False) -> MasteryModel:
-    """A model of all of one tenant's `attempts`, with `metrics` from held-out students (five folds) and its card's facts.
-
-    Raises ModelError where no answer names a skill, InputError where a column is missing or tenants are mixed.
-    """
-    from models.mastery.evaluate import evaluate
-
-    usable = usable_attempts(attempts)
-    tenant = one_tenant(usable, name="fct_attempt")
-    model = fit(usable, forgets=forgets, tenant=tenant)
-    if usable["person_key"].n_unique() > 1:
-        held_out = evaluate(usable, variants={"held_out": forgets})
-        model.metrics = {
-            key: value
-            for key, value in held_out.drop("model", "split").row(0, named=True).items()
-            if value is not None
-        }
-    model.card = _card_facts(usable, model)
-    return model
-
-
-def _card_facts(attempts: pl.DataFrame, model: MasteryModel) -> dict[str, Any]:
-    responded = attempts["responded_at"]
-    return {
-        "title": "Mastery of skills (Bayesian knowledge tracing)",
-        "intended_use": "Shows a student, the guardians and the teachers which skills are likely mastered, and feeds the choice "
-        "of the next activity. Not for marks, certificates or any decision about a person without a teacher.",
-        "limits": "Knows right and wrong answers only, in their order; assumes that skills are independent and that all students "
-        "of a skill share its parameters. A combination of skills is judged as a skill of its own. "
-        f"Skills with few answers are drawn towards the whole ({POOLING:g} answers' worth).",
-        "data": {
-            "tenant": model.tenant,
-            "answers": len(attempts),
-            "students": attempts["person_key"].n_unique(),
-            "skills": len(model.skills),
-            "first_answer": str(responded.min()),
-            "last_answer": str(responded.max()),
-        },
-        "parameters": {
-            "forgets": model.forgets,
-            "starts": STARTS,
-            "tolerance": TOLERANCE,
-            "max_iterations": MAX_ITERATIONS,
-            "pooling": POOLING,
-            "seed": _SEED,
-        },
-        "evaluation": "Five folds by student (a hash of person_key), each response predicted from the same student's earlier ones.",
-        "sensitive_attributes": "None are used.",
-    }

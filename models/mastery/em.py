@@ -1,7 +1,7 @@
 """The compiled core of Bayesian knowledge tracing: EM over all skills, and the forward filter. Arrays in, arrays out.
 
 Two hidden states (not known, known) and per skill five parameters: prior, learn, forget, guess, slip (Corbett and
-Anderson 1995). No frames, no files, no choice of starting values here.
+Anderson 1995); guess and slip by item where items are told apart. No frames, no files, no choice of starting values here.
 """
 
 from __future__ import annotations
@@ -39,20 +39,21 @@ Integers = NDArray[np.int64]
 
 
 @njit(cache=True)
-def _expectation(answers, starts, first, last, parameters, counts, filtered):
-    """Add the expected counts of sequences first..last-1 to `counts`; answer their log-likelihood.
+def _expectation(answers, items, starts, first, last, parameters, emission, counts, item_counts, filtered):
+    """Add the expected counts of sequences first..last-1; answer their log-likelihood.
 
-    counts: known/unknown at the start, unknown->known, unknown->unknown, known->unknown, known->known,
-    right/wrong while unknown, wrong/right while known.
+    parameters: prior, learn, forget. emission: guess and slip of each item. counts: known/unknown at the start,
+    unknown->known, unknown->unknown, known->unknown, known->known. item_counts: right/wrong while unknown, wrong/right
+    while known, of each item.
     """
     prior, learn, forget = parameters[0], parameters[1], parameters[2]
-    guess, slip = parameters[3], parameters[4]
     log_likelihood = 0.0
     likelihood = 1.0
     for sequence in range(first, last):
         begin, end = starts[sequence], starts[sequence + 1]
         known = prior
         for t in range(begin, end):
+            guess, slip = emission[items[t], 0], emission[items[t], 1]
             if answers[t]:
                 of_known, of_unknown = known * (1.0 - slip), (1.0 - known) * guess
             else:
@@ -81,11 +82,11 @@ def _expectation(answers, starts, first, last, parameters, counts, filtered):
                 counts[5] += known_known
                 smoothed = known_known + known_unknown
             if answers[t]:
-                counts[6] += 1.0 - smoothed
-                counts[9] += smoothed
+                item_counts[items[t], 0] += 1.0 - smoothed
+                item_counts[items[t], 3] += smoothed
             else:
-                counts[7] += 1.0 - smoothed
-                counts[8] += smoothed
+                item_counts[items[t], 1] += 1.0 - smoothed
+                item_counts[items[t], 2] += smoothed
         counts[0] += smoothed
         counts[1] += 1.0 - smoothed
     return log_likelihood + np.log(likelihood)
@@ -122,7 +123,7 @@ def _log_prior(pseudo, parameters):
 def fit_skills(
     answers, starts, skill_starts, initial, pseudo, tolerance, max_iterations, max_guess_plus_slip
 ):
-    """EM for every skill from every start.
+    """EM for every skill from every start, all items of a skill alike.
 
     answers: uint8, rows sorted by skill, person, order. starts: int64, first row of each sequence, and the end.
     skill_starts: int64, first sequence of each skill, and the end. initial: [start, 5]. pseudo: [10], counts added to
@@ -135,6 +136,8 @@ def fit_skills(
     iterations = np.zeros(skills, np.int64)
     filtered = np.empty(len(answers))
     counts = np.empty(10)
+    one_item = np.zeros(len(answers), np.uint8)
+    item_counts = np.empty((1, 4))
     for skill in range(skills):
         for start in range(len(initial)):
             parameters = initial[start].copy()
@@ -143,15 +146,20 @@ def fit_skills(
             used = 0
             for iteration in range(max_iterations):
                 counts[:] = 0.0
+                item_counts[:] = 0.0
                 now = _expectation(
                     answers,
+                    one_item,
                     starts,
                     skill_starts[skill],
                     skill_starts[skill + 1],
                     parameters,
+                    parameters[3:].reshape(1, 2),
                     counts,
+                    item_counts,
                     filtered,
                 )
+                counts[6:] = item_counts[0]
                 now += _log_prior(pseudo, parameters)
                 used = iteration + 1
                 if iteration > 1 and abs(now - before) <= tolerance:
@@ -164,17 +172,85 @@ def fit_skills(
 
 
 @njit(cache=True)
-def filter_sequences(answers, starts, parameters):
+def fit_items(
+    answers,
+    items,
+    starts,
+    skill_starts,
+    item_starts,
+    fitted,
+    pseudo,
+    shrinkage,
+    tolerance,
+    max_iterations,
+    max_guess_plus_slip,
+):
+    """Go on from `fitted` [skill, 5] with a guess and a slip for each item (KT-IDEM, Pardos and Heffernan 2011).
+
+    items: int64 per row, numbered by skill; item_starts: first item of each skill, and the end. An item's guess and slip are
+    drawn towards its skill's with the weight of `shrinkage` [item] answers in that state (infinite: the skill's own).
+    Answers the parameters [skill, 5] and the emission [item, 2]: guess, slip.
+    """
+    parameters = fitted.copy()
+    emission = np.empty((item_starts[-1], 2))
+    item_counts = np.empty((item_starts[-1], 4))
+    filtered = np.empty(len(answers))
+    counts = np.empty(10)
+    for skill in range(len(skill_starts) - 1):
+        own = slice(item_starts[skill], item_starts[skill + 1])
+        emission[own] = parameters[skill, 3:]
+        before = -np.inf
+        for iteration in range(max_iterations):
+            counts[:] = 0.0
+            item_counts[own] = 0.0
+            now = _expectation(
+                answers,
+                items,
+                starts,
+                skill_starts[skill],
+                skill_starts[skill + 1],
+                parameters[skill],
+                emission,
+                counts,
+                item_counts,
+                filtered,
+            )
+            if iteration > 1 and abs(now - before) <= tolerance:
+                break
+            before = now
+            for item in range(item_starts[skill], item_starts[skill + 1]):
+                counts[6:] += item_counts[item]
+            _maximisation(counts, pseudo, parameters[skill], max_guess_plus_slip)
+            guess, slip = parameters[skill, 3], parameters[skill, 4]
+            for item in range(item_starts[skill], item_starts[skill + 1]):
+                emission[item, 0] = _drawn(item_counts[item, 0], item_counts[item, 1], guess, shrinkage[item])
+                emission[item, 1] = _drawn(item_counts[item, 2], item_counts[item, 3], slip, shrinkage[item])
+                excess = emission[item].sum() / max_guess_plus_slip
+                if excess > 1.0:
+                    emission[item] /= excess
+    return parameters, emission
+
+
+@njit(cache=True)
+def _drawn(hits, misses, towards, shrinkage):
+    """The rate of `hits`, drawn towards a rate with the weight of `shrinkage` answers."""
+    weight = (hits + misses) / (hits + misses + shrinkage)
+    return weight * hits / (hits + misses) + (1.0 - weight) * towards if weight > 0.0 else towards
+
+
+@njit(cache=True)
+def filter_sequences(answers, starts, parameters, emission):
     """The probability of a right answer before each response, and mastery after each sequence's last one.
 
-    parameters: [sequence, 5]. Answers float64 [row] and float64 [sequence]; a row's prediction reads earlier rows only.
+    parameters: [sequence, 3 or more], prior, learn, forget. emission: [row, 2], guess and slip. Answers float64 [row] and
+    float64 [sequence]; a row's prediction reads earlier rows only.
     """
     predicted = np.empty(len(answers))
     mastery = np.empty(len(starts) - 1)
     for sequence in range(len(starts) - 1):
-        prior, learn, forget, guess, slip = parameters[sequence]
-        known = prior
+        known, learn, forget = parameters[sequence, 0], parameters[sequence, 1], parameters[sequence, 2]
         for t in range(starts[sequence], starts[sequence + 1]):
+            guess, slip = emission[t, 0], emission[t, 1]
             right = known * (1.0 - slip) + (1.0 - known) * guess
             predicted[t] = right
             if answers[t]:

@@ -18,11 +18,14 @@ ATTEMPT_COLUMNS = (
     "section_key",
     "course_key",
     "skill_key",
+    "activity_key",
     "is_correct",
     "responded_at",
     "response_number",
 )
 """What mastery reads of `fct_attempt`."""
+ITEM = ["skill_key", "activity_key"]
+"""An item: an activity that exercises a skill."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,12 @@ class Sequences:
     skill_starts: NDArray[np.int64]
     """First sequence of each skill, and the number of sequences."""
     skills: list[str]
+    items: NDArray[np.int64]
+    """Which item of `item_table` each row answers."""
+    item_starts: NDArray[np.int64]
+    """First item of each skill, and the number of items."""
+    item_table: pl.DataFrame
+    """skill_key and activity_key of each item, skill by skill; responses whose item is not known share one without a key."""
 
     @property
     def skill_of_sequence(self) -> NDArray[np.int64]:
@@ -61,10 +70,18 @@ def sequences(attempts: pl.DataFrame) -> Sequences:
         new_skill[0] = new_sequence[0] = True
     first_rows = np.flatnonzero(new_sequence)
     skill_rows = np.flatnonzero(new_skill)
+    item_table = rows.select(ITEM).unique(maintain_order=True)
+    numbered = rows.select(ITEM).join(
+        item_table.with_row_index("item"), on=ITEM, how="left", nulls_equal=True, maintain_order="left"
+    )
+    first_items = numbered["item"].gather(skill_rows).to_numpy()
     return Sequences(
         rows=rows,
         answers=rows["is_correct"].cast(pl.UInt8).to_numpy(),
         starts=np.append(first_rows, len(rows)).astype(np.int64),
         skill_starts=np.append(np.searchsorted(first_rows, skill_rows), len(first_rows)).astype(np.int64),
         skills=rows["skill_key"].gather(skill_rows).to_list(),
+        items=numbered["item"].cast(pl.Int64).to_numpy(),
+        item_starts=np.append(first_items, len(item_table)).astype(np.int64),
+        item_table=item_table,
     )

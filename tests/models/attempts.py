@@ -13,6 +13,8 @@ TRUTH = {
     "skill-c": (0.1, 0.30, 0.10, 0.05),
 }
 """prior, learn, guess, slip"""
+ITEMS = 4
+"""Items of each skill; all of a skill are equally hard."""
 
 
 def draw_attempts(*, students: int, seed: int = 1, shortest: int = 1, longest: int = 12) -> pl.DataFrame:
@@ -35,6 +37,7 @@ def draw_attempts(*, students: int, seed: int = 1, shortest: int = 1, longest: i
                     "section_key": "t:section",
                     "course_key": "t:course",
                     "skill_key": skill,
+                    "activity_key": f"{skill}-item-{number % ITEMS}",
                     "is_correct": is_correct,
                     "responded_at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC) + dt.timedelta(hours=6 * number),
                     "response_number": number,

@@ -43,11 +43,48 @@ def test_finds_the_parameters_that_made_the_answers() -> None:
 
 def test_a_right_answer_never_lowers_mastery_and_a_wrong_one_says_less(model: mastery.MasteryModel) -> None:
     for skill in (*TRUTH, "a skill never seen"):
-        for percent in range(101):
-            before = percent / 100
-            right, wrong = (model.update(skill, before, answer) for answer in (True, False))
-            assert right >= before - 1e-12
-            assert wrong <= right + 1e-12
+        for item in (None, *model.items.get(skill, {})):
+            for percent in range(101):
+                before = percent / 100
+                right, wrong = (model.update(skill, before, answer, item) for answer in (True, False))
+                assert right >= before - 1e-12
+                assert wrong <= right + 1e-12
+
+
+def test_items_of_different_difficulty_are_told_apart() -> None:
+    """A quarter of the right answers to one item are turned to wrong ones: its slip and guess say so, the others' do not."""
+    drawn = draw_attempts(students=2000)
+    hard = "skill-a-item-1"
+    turned = drawn.with_columns(
+        is_correct=pl.col("is_correct")
+        & ((pl.col("activity_key") != hard) | (pl.int_range(pl.len()) % 4 > 0))
+    )
+    found = fit(turned, by_item=True).items["skill-a"]
+    prior, learn, guess, slip = TRUTH["skill-a"]
+    for item, emission in found.items():
+        expected = (guess * 0.75, 1 - (1 - slip) * 0.75) if item == hard else (guess, slip)
+        assert emission == pytest.approx(expected, abs=0.07), item
+
+
+def test_an_item_with_one_answer_stays_near_its_skill(attempts: pl.DataFrame) -> None:
+    rare = attempts.head(1).with_columns(activity_key=pl.lit("rare"))
+    model = fit(pl.concat([attempts, rare]), by_item=True)
+    skill = rare["skill_key"][0]
+    assert model.emission(skill, "rare") == pytest.approx(model.parameters(skill)[3:], abs=0.3)
+    assert model.emission(skill, "never seen") == model.parameters(skill)[3:]
+
+
+def test_without_known_items_nothing_is_told_apart(attempts: pl.DataFrame) -> None:
+    blank = attempts.with_columns(activity_key=pl.lit(None, dtype=pl.String))
+    assert fit(blank, by_item=True) == fit(blank)
+    half = pl.concat([blank.with_columns(person_key=pl.col("person_key") + "-b"), attempts])
+    model = fit(half, by_item=True)
+    assert None not in model.items["skill-a"]
+
+
+def test_the_saved_model_is_the_model(model: mastery.MasteryModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert mastery.MasteryModel.load(tmp_path).items == model.items
 
 
 def test_mastery_stays_a_probability_through_long_histories() -> None:
@@ -62,10 +99,9 @@ def test_mastery_stays_a_probability_through_long_histories() -> None:
         for answer in answers.tolist():
             state = model.update("s", state, answer)
             assert 0.0 <= state <= 1.0
-        table = np.array([[prior, learn, 0.0, guess, slip]])
-        assert filter_sequences(answers.astype(np.float64), np.array([0, 200]), table)[1][0] == pytest.approx(
-            state, abs=1e-12
-        )
+        table, emission = np.array([[prior, learn, 0.0]]), np.tile((guess, slip), (200, 1))
+        _, masteries = filter_sequences(answers.astype(np.uint8), np.array([0, 200]), table, emission)
+        assert masteries[0] == pytest.approx(state, abs=1e-12)
 
 
 def test_one_by_one_equals_the_table(model: mastery.MasteryModel, attempts: pl.DataFrame) -> None:
@@ -79,9 +115,9 @@ def test_one_by_one_equals_the_table(model: mastery.MasteryModel, attempts: pl.D
         key = (row["person_key"], row["skill_key"])
         state = states.get(key, model.start(row["skill_key"]))
         assert predicted[row["person_key"], row["response_number"]] == pytest.approx(
-            model.predict(row["skill_key"], state), abs=1e-12
+            model.predict(row["skill_key"], state, row["activity_key"]), abs=1e-12
         )
-        states[key] = model.update(row["skill_key"], state, row["is_correct"])
+        states[key] = model.update(row["skill_key"], state, row["is_correct"], row["activity_key"])
     assert states.keys() == scored.keys()
     for key, state in states.items():
         assert scored[key]["mastery"] == pytest.approx(state, abs=1e-12)

@@ -65,7 +65,8 @@ def test_predictions_equal_pybkt() -> None:
 
     found = sequences(draw_attempts(students=10))
     parameters = np.tile(np.array(START), (len(found.starts) - 1, 1))
-    predicted, _ = filter_sequences(found.answers, found.starts, parameters)
+    emission = np.tile(np.array(START[3:]), (len(found.answers), 1))
+    predicted, _ = filter_sequences(found.answers, found.starts, parameters, emission)
     expected, _ = predict_onestep.run(pybkt_model(START), pybkt_data(found), parallel=False)
     assert predicted == pytest.approx(expected, abs=1e-12)
 
