@@ -6,29 +6,10 @@ Anderson 1995); guess and slip by item where items are told apart. No frames, no
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from learnlake.settings import get_settings
-
-
-def _cache_where_writable() -> None:
-    """Compiled code is kept beside this file, or in the home folder where the installation is read-only."""
-    beside = Path(__file__).parent / "__pycache__"
-    writable = os.access(beside if beside.exists() else beside.parent, os.W_OK)
-    if not writable and "NUMBA_CACHE_DIR" not in os.environ:
-        import numba
-
-        folder = get_settings().home.path / "cache" / "numba"
-        folder.mkdir(parents=True, exist_ok=True)
-        numba.config.CACHE_DIR = str(folder)
-
-
-_cache_where_writable()
-from numba import njit  # noqa: E402  (after the cache folder is chosen)
+from models.compiled import njit
 
 PRIOR, LEARN, FORGET, GUESS, SLIP = range(5)
 MAX_GUESS_PLUS_SLIP = 0.999

@@ -1,4 +1,4 @@
-"""How well mastery predicts the next response of students it has not seen. No fitting code, no files."""
+"""How well each member of the family predicts the next response of students it has not seen. No fitting code, no files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,19 @@ class Predictor(Protocol):
 
 Fit = Callable[[pl.DataFrame], Predictor]
 
+
+def _boosted(attempts: pl.DataFrame) -> Predictor:
+    from models import response
+
+    return response.fit(attempts)
+
+
 MEMBERS: Mapping[str, Fit] = {
     "BKT": fit,
     "BKT + forgetting": functools.partial(fit, forgets=True),
     "item-aware BKT": functools.partial(fit, by_item=True),
     "item-aware BKT + forgetting": functools.partial(fit, by_item=True, forgets=True),
+    "boosted": _boosted,
 }
 
 

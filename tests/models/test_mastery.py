@@ -60,7 +60,7 @@ def test_items_of_different_difficulty_are_told_apart() -> None:
         & ((pl.col("activity_key") != hard) | (pl.int_range(pl.len()) % 4 > 0))
     )
     found = fit(turned, by_item=True).items["skill-a"]
-    prior, learn, guess, slip = TRUTH["skill-a"]
+    *_, guess, slip = TRUTH["skill-a"]
     for item, emission in found.items():
         expected = (guess * 0.75, 1 - (1 - slip) * 0.75) if item == hard else (guess, slip)
         assert emission == pytest.approx(expected, abs=0.07), item
