@@ -27,8 +27,11 @@ def run(*arguments: str) -> Result:
 def published(settings: Settings) -> Settings:
     """A home whose newest snapshot holds the marts that training reads, of one school."""
     weeks, outcomes, sessions = draw_school(sections=2, students=30)
+    attempts = draw_attempts(students=60)
+    people = pl.concat([attempts.select("person_key"), weeks.select("person_key")]).unique()
     marts = {
-        "fct_attempt": draw_attempts(students=60),
+        "dim_person": people.with_columns(tenant=pl.lit("t"), allows_prediction=pl.lit(True)),
+        "fct_attempt": attempts,
         "msr_student_week": weeks,
         "fct_outcome": outcomes,
         "dim_academic_session": sessions,
