@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-import itertools
 import os
+import re
+import socket
+import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -21,7 +24,6 @@ class Measured:
     times: list[float]
     seconds: float
     server_cpu: float
-    client_cpu: float
 
     @property
     def requests(self) -> int:
@@ -87,9 +89,9 @@ async def measure(
     port: int, pid: int, requests: Sequence[bytes], *, connections: int, seconds: float
 ) -> Measured:
     """Send `requests` (each once, unless they run out of time) over `connections` for `seconds` at most."""
-    measured = Measured({}, [], 0.0, 0.0, 0.0)
+    measured = Measured({}, [], 0.0, 0.0)
     waiting = iter(requests)
-    cpu, own, started = cpu_seconds(pid), time.process_time(), time.perf_counter()
+    cpu, started = cpu_seconds(pid), time.perf_counter()
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(
@@ -100,14 +102,50 @@ async def measure(
     await asyncio.gather(*(protocol.finished for _, protocol in made))
     measured.seconds = time.perf_counter() - started
     measured.server_cpu = cpu_seconds(pid) - cpu
-    measured.client_cpu = time.process_time() - own
     return measured
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far, all its threads, user and system."""
+    """Processor time of a process and its children so far, all threads, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    own = sum(map(int, fields[11:15])) / _TICKS  # with children that have ended
+    for child in children:
+        with contextlib.suppress(FileNotFoundError):
+            own += cpu_seconds(child)
+    return own
+
+
+def peak_memory_bytes(pid: int) -> int:
+    """The largest resident size that the process has had."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextlib.contextmanager
+def served(command: list[str], environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    """(port, process id) of a server that is started with `--port` behind its command, and stopped afterwards."""
+    port = free_port()
+    process = subprocess.Popen([*command, "--port", str(port)], env={**os.environ, **environment})
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def answer_everything(port: int) -> None:
@@ -132,7 +170,3 @@ async def answer_everything(port: int) -> None:
 
     server = await asyncio.get_running_loop().create_server(Answer, "127.0.0.1", port)
     await server.serve_forever()
-
-
-def cycle(items: Sequence[bytes], count: int) -> list[bytes]:
-    return list(itertools.islice(itertools.cycle(items), count))

@@ -1,6 +1,6 @@
-"""What storing a statement costs the server, beside two floors: bare HTTP that decodes the same JSON, and bare SQLite.
+"""What storing a statement costs the server, beside two floors of the same run: HTTP that decodes the same JSON, and bare SQLite.
 
-    python -m benchmarks.lrs_ingest --seconds 10
+    python -m benchmarks.lrs_ingest --seconds 10 [--cold] [--postgresql]
 
 200 shapes of statement, 1 % of the requests refused for a broken rule, all validation on, every answer after fsync. The figure to
 read is server CPU: it hardly depends on what else the machine does. Results are printed, not kept.
@@ -10,32 +10,56 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
-import json
+import dataclasses
 import os
-import random
-import socket
+import re
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks._load import Measured, answer_everything, cycle, measure, request_bytes
+from benchmarks._load import (
+    answer_everything,
+    cpu_seconds,
+    free_port,
+    measure,
+    peak_memory_bytes,
+    served,
+)
+from benchmarks._mix import ITEMS, LEARNERS, LRS, SHAPES, make_credential, requests
 
-KEY, SECRET = "bench", "bench"
-SHAPES = 200
 CONNECTIONS = 64
+_SELF = [sys.executable, "-m", "benchmarks.lrs_ingest"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Load:
+    """One kind of request, and the most server CPU that it may cost (milliseconds per statement)."""
+
+    title: str
+    size: int
+    requests: Sequence[bytes]
+    target_ms: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cost:
+    """Server CPU in milliseconds per statement, and in how large commits the statements were stored."""
+
+    cpu_ms: float
+    commit_size: float = 0.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each measurement")
+    parser.add_argument("--cold", action="store_true", help="no learner and no item comes twice")
+    parser.add_argument("--postgresql", action="store_true", help="also on a PostgreSQL server of its own")
     parser.add_argument(
         "--role", choices=["bench", "bare", "ceiling"], default="bench", help=argparse.SUPPRESS
     )
@@ -46,61 +70,85 @@ def main() -> None:
     elif arguments.role == "bare":
         asyncio.run(_serve_bare(arguments.port))
     else:
-        _bench(arguments.seconds)
+        _bench(arguments.seconds, is_cold=arguments.cold, with_postgres=arguments.postgresql)
 
 
-def _bench(seconds: float) -> None:
-    headers = {
-        "X-Experience-API-Version": "1.0.3",
-        "Content-Type": "application/json",
-        "Authorization": "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode(),
-    }
-    draw = random.Random(1)
-    made = [_shape(draw, number) for number in range(SHAPES)]
-    single = _requests(draw, made, int(seconds * 6_000), 1, headers)
-    batch = _requests(draw, made, int(seconds * 400), 50, headers)
+def _bench(seconds: float, *, is_cold: bool, with_postgres: bool) -> None:
+    loads = [
+        Load("single POST", 1, requests(int(seconds * 6_000), 1, is_cold=is_cold), 0.3),
+        Load("batch of 50", 50, requests(int(seconds * 400), 50, is_cold=is_cold), 0.1),
+    ]
+    single = loads[0].requests
+    repeats = "none comes twice" if is_cold else f"{LEARNERS} learners and {ITEMS} items"
     print(
-        f"{SHAPES} shapes, mean size {sum(map(len, single)) // len(single)} bytes with headers; {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+        f"{SHAPES} shapes, {repeats}; mean size {sum(map(len, single)) // len(single)} bytes with headers; "
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {CONNECTIONS} connections"
     )
-    with tempfile.TemporaryDirectory(prefix="learnlake-bench-") as name:
-        home = Path(name)
-        for title, size, requests in (("single POST", 1, single), ("batch of 50", 50, batch)):
-            print(f"\n{title}, {CONNECTIONS} connections")
-            for label, command in (
-                ("generator's ceiling", [*_SELF, "--role", "ceiling"]),
-                ("floor: HTTP + JSON", [*_SELF, "--role", "bare"]),
-                ("LRS", [sys.executable, "-m", "cli.main", "lrs", "serve"]),
-            ):
-                with _server(command, home) as (port, pid):
-                    sent = requests if label == "LRS" else cycle(requests, len(requests))
-                    _print(
-                        label,
-                        size,
-                        asyncio.run(measure(port, pid, sent, connections=CONNECTIONS, seconds=seconds)),
-                    )
-        _bare_sqlite(home / "bare.db", home / "lrs.db")
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="learnlake-bench-")))
+        postgres = stack.enter_context(_postgres()) if with_postgres else None
+        for load in loads:
+            print(f"\n{load.title}")
+            _run("generator's ceiling", load, [*_SELF, "--role", "ceiling"], {}, seconds)
+            http = _run("floor: HTTP + JSON", load, [*_SELF, "--role", "bare"], {}, seconds)
+            store = home / f"sqlite-{load.size}" / "lrs.db"
+            sqlite = {"LEARNLAKE_HOME": str(store.parent), "LEARNLAKE_DATABASE_URL": f"sqlite:///{store}"}
+            lrs = _run("LRS on SQLite", load, [*LRS, "serve"], sqlite, seconds)
+            storage = _bare_sqlite(home / "bare.db", store, round(lrs.commit_size))
+            print(
+                f"  LRS on SQLite: {lrs.cpu_ms:.3f} ms CPU per statement (wanted: under {load.target_ms}), "
+                f"{lrs.cpu_ms / http.cpu_ms:.1f} times the floor of HTTP, {lrs.cpu_ms / storage:.1f} times the floor of storage, "
+                f"{lrs.cpu_ms / (http.cpu_ms + storage):.1f} times both together"
+            )
+            if postgres:
+                shared = {
+                    "LEARNLAKE_HOME": str(home / f"postgres-{load.size}"),
+                    "LEARNLAKE_DATABASE_URL": postgres[0](f"size_{load.size}"),
+                }
+                before, done = cpu_seconds(postgres[1]), time.perf_counter()
+                lrs = _run("LRS on PostgreSQL", load, [*LRS, "serve"], shared, seconds)
+                spent, wall = cpu_seconds(postgres[1]) - before, time.perf_counter() - done
+                print(f"  PostgreSQL's own CPU: {spent:.2f} s in {wall:.1f} s, start of the LRS included")
 
 
-_SELF = [sys.executable, "-m", "benchmarks.lrs_ingest"]
-
-
-def _print(label: str, size: int, seen: Measured) -> None:
-    statements = seen.requests * size
+def _run(label: str, load: Load, command: list[str], environment: dict[str, str], seconds: float) -> Cost:
+    is_lrs = command[: len(LRS)] == LRS
+    if is_lrs:
+        make_credential(environment)
+    with served(command, environment) as (port, pid):
+        seen = asyncio.run(measure(port, pid, load.requests, connections=CONNECTIONS, seconds=seconds))
+        commit_size = _commit_size(port) if is_lrs else 0.0
+        memory = peak_memory_bytes(pid)
+    statements = seen.requests * load.size
     refused = seen.statuses.get(400, 0) / max(1, seen.requests)
     others = {status: count for status, count in seen.statuses.items() if status not in (200, 400)}
     print(
-        f"  {label:20} {seen.requests / seen.seconds:9.0f} requests/s {statements / seen.seconds:9.0f} statements/s"
+        f"  {label:20} {seen.requests / seen.seconds:8.0f} requests/s {statements / seen.seconds:8.0f} statements/s"
         f"   server CPU {seen.server_cpu / seen.requests * 1000:7.3f} ms/request {seen.server_cpu / statements * 1000:7.4f} ms/statement"
-        f"   p50 {seen.percentile_ms(0.5):6.1f} p95 {seen.percentile_ms(0.95):6.1f} ms"
-        f"   refused {refused:.1%}" + (f"   other answers {others}" if others else "")
+        f"   p50 {seen.percentile_ms(0.5):6.1f} p95 {seen.percentile_ms(0.95):6.1f} ms   refused {refused:.1%}"
+        f"   memory at most {memory / 2**20:.0f} MiB"
+        + (f"   commits of {commit_size:.0f}" if commit_size else "")
+        + (f"   other answers {others}" if others else ""),
+        flush=True,
     )
+    return Cost(seen.server_cpu / statements * 1000, commit_size)
 
 
-def _bare_sqlite(target: Path, source: Path) -> None:
-    """The floor of storage: the rows and index rows that the LRS has just written, in the same groups, with the same fsync."""
+def _commit_size(port: int) -> float:
+    """How many statements rode in one commit on average, by the LRS's own count."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        counts = dict(re.findall(r"^(lrs_\w+_total) (\S+)$", answer.read().decode(), re.MULTILINE))
+    return float(counts["lrs_statements_stored_total"]) / max(1.0, float(counts["lrs_commits_total"]))
+
+
+def _bare_sqlite(target: Path, source: Path, commit_size: int) -> float:
+    """The floor of storage: the rows and index rows that the LRS has just written, in groups of its size, with the same fsync.
+
+    CPU in milliseconds per statement.
+    """
     with contextlib.closing(sqlite3.connect(source)) as connection:
         rows = connection.execute(
-            "select seq, tenant, id, stored, is_voided, credential, raw from statement order by seq limit 50000"
+            "select seq, tenant, id, stored, is_voided, credential, raw from statement order by seq limit 30000"
         ).fetchall()
         links: dict[int, list[tuple[int, int]]] = {}
         for key, seq in connection.execute("select key, seq from link where seq <= ?", (rows[-1][0],)):
@@ -111,10 +159,10 @@ def _bare_sqlite(target: Path, source: Path) -> None:
                 "select sql from sqlite_master where tbl_name in ('statement', 'link') and sql is not null"
             )
         ]
-    print("\nfloor: SQLite with the same rows, index rows and fsync")
-    for size in (1, 50, 500):
+    costs = []
+    for size in (1, commit_size):
         target.unlink(missing_ok=True)
-        taken = rows[: 50_000 if size > 1 else 5_000]
+        taken = rows[: 30_000 if size > 1 else 3_000]
         with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode=wal")
             connection.execute("pragma synchronous=full")
@@ -130,14 +178,26 @@ def _bare_sqlite(target: Path, source: Path) -> None:
                 )
                 connection.execute("commit")
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        costs.append(cpu / len(taken) * 1000)
         print(
-            f"  commits of {size:<4}  {len(taken) / wall:9.0f} statements/s   CPU {cpu / len(taken) * 1000:7.4f} ms/statement"
+            f"  floor: bare SQLite, the same rows, index rows and fsync, commits of {size:<4} {len(taken) / wall:8.0f} statements/s"
+            f"   CPU {costs[-1]:7.4f} ms/statement"
         )
-    print(
-        f"  on disk: {source.stat().st_size / max(1, len(rows)):.0f} bytes per statement among the first {len(rows)}"
-        if len(rows) < 50_000
-        else ""
-    )
+    return costs[-1]
+
+
+@contextlib.contextmanager
+def _postgres() -> Iterator[tuple[Any, int]]:
+    """Makes a database by name, and the process id, of a PostgreSQL server that lives as long as the benchmark."""
+    import psycopg
+
+    from tests.lrs.postgres_server import create_database, postgres_server
+
+    with postgres_server(free_port()) as server:
+        with psycopg.connect(f"{server}/postgres") as connection:
+            ((backend,),) = connection.execute("select pg_backend_pid()").fetchall()
+            stat = Path(f"/proc/{backend}/stat").read_text()
+        yield lambda name: create_database(server, name), int(stat.rpartition(")")[2].split()[1])
 
 
 async def _serve_bare(port: int) -> None:
@@ -160,102 +220,6 @@ async def _serve_bare(port: int) -> None:
     await Server(
         app, address="127.0.0.1", port=port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False
     ).serve()
-
-
-@contextlib.contextmanager
-def _server(command: list[str], home: Path) -> Iterator[tuple[int, int]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    environment = {**os.environ, "LEARNLAKE_HOME": str(home)}
-    if "cli.main" in command and not (home / "lrs.db").exists():
-        made = ["credential", "create", "--name", "bench", "--key", KEY, "--secret", SECRET]
-        subprocess.run(
-            [sys.executable, "-m", "cli.main", "lrs", *made],
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-    process = subprocess.Popen([*command, "--port", str(port)], env=environment)
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.1)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _shape(draw: random.Random, number: int) -> dict[str, Any]:
-    """One of the shapes: which parts a statement has, how long its texts are, how its actor is identified."""
-    actor: dict[str, Any] = {
-        "objectType": "Agent",
-        "account": {"homePage": "https://school.example", "name": f"s{number}"},
-    }
-    if number % 5 == 1:
-        actor = {"mbox": f"mailto:s{number}@school.example", "name": "A learner"}
-    if number % 25 == 2:
-        actor = {
-            "objectType": "Group",
-            "name": "Group",
-            "member": [{"mbox": f"mailto:{n}@school.example"} for n in range(4)],
-        }
-    statement: dict[str, Any] = {
-        "actor": actor,
-        "verb": {"id": f"http://adlnet.gov/expapi/verbs/verb-{number % 12}", "display": {"en-US": "did"}},
-        "object": {
-            "objectType": "Activity",
-            "id": f"https://school.example/items/{number}",
-            "definition": {
-                "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
-                "name": {"en-US": f"Item {number}", "de": f"Aufgabe {number}"},
-                "description": {"en-US": "x" * draw.randrange(20, 200)},
-            },
-        },
-        "timestamp": "2026-01-31T09:30:00.123Z",
-    }
-    if number % 3:
-        statement["result"] = {
-            "success": bool(number % 2),
-            "response": "y" * draw.randrange(1, 60),
-            "duration": "PT12.5S",
-            "score": {"scaled": 0.5},
-        }
-    if number % 4:
-        grouping = [
-            {
-                "id": f"https://school.example/courses/{number % 20}",
-                "definition": {"type": "http://adlnet.gov/expapi/activities/course"},
-            }
-        ]
-        statement["context"] = {
-            "platform": "app",
-            "contextActivities": {
-                "grouping": grouping,
-                "category": [{"id": "https://w3id.org/learnlake/xapi"}],
-            },
-            "extensions": {"https://w3id.org/learnlake/xapi/extensions/skills": ["a", "b"]},
-        }
-    return statement
-
-
-def _requests(
-    draw: random.Random, made: list[dict[str, Any]], count: int, size: int, headers: dict[str, str]
-) -> list[bytes]:
-    requests = []
-    texts = [json.dumps(shape)[1:] for shape in made]
-    for number in range(count):
-        statements = [
-            f'{{"id": "{uuid.UUID(int=draw.getrandbits(128), version=4)}", {draw.choice(texts)}'
-            for _ in range(size)
-        ]
-        if number % 100 == 99:
-            statements[-1] = statements[-1].replace("http://adlnet.gov/expapi/verbs/", "no iri ", 1)
-        body = statements[0] if size == 1 else f"[{', '.join(statements)}]"
-        requests.append(request_bytes("/xapi/statements", body.encode(), headers))
-    return requests
 
 
 if __name__ == "__main__":

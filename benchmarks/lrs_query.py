@@ -29,8 +29,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from benchmarks._load import Measured, measure
-from benchmarks.lrs_ingest import KEY, SECRET, SHAPES, _server, _shape
+from benchmarks._load import Measured, measure, served
+from benchmarks._mix import KEY, LRS, SECRET, SHAPES, make_credential, shape
 
 CONNECTIONS = 16
 _BATCH = 500
@@ -62,8 +62,8 @@ def main() -> None:
 
 
 def _bench(home: Path, count: int, seconds: float, *, with_lake: bool) -> None:
-    with _server([sys.executable, "-m", "cli.main", "lrs", "serve"], home):
-        pass  # makes the credential and the schema
+    if not (home / "lrs.db").exists():
+        make_credential({})
     school = School(count)
     _fill(school)
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {CONNECTIONS} connections")
@@ -72,7 +72,7 @@ def _bench(home: Path, count: int, seconds: float, *, with_lake: bool) -> None:
     if with_lake:
         _print_lake(home, count)
     measured: list[tuple[str, int, Measured]] = []
-    with _server([sys.executable, "-m", "cli.main", "lrs", "serve"], home) as (port, pid):
+    with served([*LRS, "serve"], {}) as (port, pid):
         for title, paths in _questions(school, port).items():
             sent = [_get(path) for path in paths]
             asyncio.run(measure(port, pid, sent[:50], connections=CONNECTIONS, seconds=seconds))  # warm
@@ -88,7 +88,7 @@ def _bench(home: Path, count: int, seconds: float, *, with_lake: bool) -> None:
             "--bytes",
             str(answer_bytes),
         ]
-        with _server(command, home) as (port, pid):
+        with served(command, {}) as (port, pid):
             requests = [_get("/")] * max(1000, seen.requests)
             bare = asyncio.run(measure(port, pid, requests, connections=CONNECTIONS, seconds=seconds / 2))
         _print(title, answer_bytes, seen)
@@ -124,7 +124,7 @@ class School:
 
     def statements(self) -> Iterator[dict[str, Any]]:
         draw = random.Random(7)
-        shapes = [_shape(random.Random(number), number) for number in range(SHAPES)]
+        shapes = [shape(random.Random(number), number) for number in range(SHAPES)]
         for _ in range(self.count):
             learner = draw.randrange(self.learners)
             course = learner % self.courses if draw.random() < 0.8 else draw.randrange(self.courses)

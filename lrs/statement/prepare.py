@@ -19,21 +19,18 @@ _DEFAULT_VERSION = {Version.V1: b',"version":"1.0.0"', Version.V2: b',"version":
 _REPLACED = frozenset({"stored", "authority"})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Prepared:
     """One statement ready to be stored. `head` is its JSON without the closing brace; the writer adds the times."""
 
     id: bytes
+    id_text: str
     head: bytes
     lacks_timestamp: bool
     keys: list[int]
     target: bytes | None
     is_voiding: bool
     definitions: list[tuple[str, bytes]]
-
-    @property
-    def id_text(self) -> str:
-        return str(uuid.UUID(bytes=self.id))
 
 
 class KeyMaker:
@@ -85,6 +82,7 @@ def prepare(
     is_reference = thing.get("objectType") == "StatementRef"
     return Prepared(
         id=bytes.fromhex(id_text.replace("-", "")),
+        id_text=id_text.lower(),
         head=head + own,
         lacks_timestamp="timestamp" not in statement,
         keys=keys.keys(tenant, statement, authority),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lrs.store.database import Connection
+from lrs.store.database import Connection, insert_rows
 
 _SEEN_MAX = 100_000
 _MAPS = ("name", "description", "extensions")
@@ -27,16 +27,16 @@ class Definitions:
         """Merge what is new into the table; the answer goes to `committed` once the transaction is durable."""
         fresh = list(dict.fromkeys(item for item in found if hash(item) not in self._seen))
         known = load(connection, {(tenant, iri) for tenant, iri, _ in fresh})
+        changed = set()
         for tenant, iri, definition in fresh:
             before = known.get((tenant, iri))
             after = merge(before, msgspec.json.decode(definition))
             if after != before:
-                connection.execute(
-                    "insert into activity (tenant, iri, definition) values (?, ?, ?)"
-                    " on conflict (tenant, iri) do update set definition = excluded.definition",
-                    (tenant, iri, msgspec.json.encode(after)),
-                )
                 known[tenant, iri] = after
+                changed.add((tenant, iri))
+        rows = [(*place, msgspec.json.encode(known[place])) for place in sorted(changed)]
+        replace = "on conflict (tenant, iri) do update set definition = excluded.definition"
+        insert_rows(connection, "activity", "tenant, iri, definition", rows, rest=replace)
         return fresh
 
     def committed(self, written: list[Definition]) -> None:

@@ -1,19 +1,17 @@
-"""Writing statements inside one transaction: sequence numbers, duplicates, filter keys, references and voiding."""
+"""Writing statements inside one transaction: sequence numbers, duplicates, filter keys."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lrs.statement.decode import decode_stored
 from lrs.statement.equality import same_statement
 from lrs.statement.prepare import Prepared
 from lrs.store.activities import Definition, Definitions
-from lrs.store.database import Connection, insert_rows
+from lrs.store.database import Connection, KeyTaken
 from lrs.store.moment import stored_text
-
-KeysOf = Callable[[str, bytes], list[int]]
-"""(tenant, stored JSON) to the statement's own filter keys."""
+from lrs.store.references import KeysOf, settle_references
 
 _ID_CHUNK = 500
 
@@ -43,10 +41,6 @@ class Conflict:
     statement_id: str
 
 
-class _AlreadyThere(Exception):
-    """The hopeful way met an id that is taken; the transaction is undone and done again with care."""
-
-
 def append(
     connection: Connection, batches: Sequence[Batch], keys_of: KeysOf, definitions: Definitions, *, above: int
 ) -> list[Stored | Conflict]:
@@ -62,7 +56,7 @@ def append(
             last = _write(connection, fresh, keys_of, above)
             defined = definitions.write(connection, _definitions(fresh))
         answers: list[Stored | Conflict] = [Stored(len(batch.statements), last) for batch in batches]
-    except _AlreadyThere:
+    except KeyTaken:
         with connection.writing():
             fresh, answers = _without_known(connection, batches)
             last = _write(connection, fresh, keys_of, above)
@@ -145,100 +139,9 @@ def _write(
             placed.append((batch.tenant, seq, statement))
     if not rows:
         return int(last_stored)
-    columns = "seq, tenant, id, stored, credential, raw"
-    written = insert_rows(connection, "statement", columns, rows, rest="on conflict (id, tenant) do nothing")
-    if written != len(rows):
-        raise _AlreadyThere
+    connection.add_rows("statement", ("seq", "tenant", "id", "stored", "credential", "raw"), rows)
     links.sort()
-    insert_rows(connection, "link", "key, seq", links)
+    connection.add_rows("link", ("key", "seq"), links)
     connection.execute("update sequence set last_seq = ?, last_stored = ?", (seq, stored))
-    _write_references(connection, placed, keys_of)
+    settle_references(connection, placed, keys_of)
     return stored
-
-
-def _write_references(
-    connection: Connection, placed: list[tuple[str, int, Prepared]], keys_of: KeysOf
-) -> None:
-    """References: note them, void their targets, and let filters find them by their targets' terms, whichever came first."""
-    referring = [(s.target, seq, tenant, int(s.is_voiding)) for tenant, seq, s in placed if s.target]
-    if referring:
-        insert_rows(connection, "reference", "target, seq, tenant, is_voiding", referring)
-    elif not connection.rows("select 1 from reference limit 1"):
-        return
-    awaited = _referred_to(connection, {(tenant, s.id) for tenant, _, s in placed})
-    for tenant, statement_id in [(t, i) for (t, i), is_voiding in awaited.items() if is_voiding]:
-        _void(connection, tenant, statement_id)
-    for tenant, _, statement in placed:
-        if statement.is_voiding and statement.target:
-            _void(connection, tenant, statement.target)
-        if statement.target or (tenant, statement.id) in awaited:
-            keys = keys_below(connection, tenant, statement.id, keys_of)
-            _spread(connection, tenant, statement.id, keys)
-
-
-def _void(connection: Connection, tenant: str, target: bytes) -> None:
-    """A voiding statement cannot itself be voided."""
-    connection.execute(
-        "update statement set is_voided = 1 where id = ? and tenant = ? and not exists ("
-        "select 1 from reference r where r.seq = statement.seq and r.is_voiding = 1)",
-        (target, tenant),
-    )
-
-
-def _referred_to(connection: Connection, arrived: set[tuple[str, bytes]]) -> dict[tuple[str, bytes], bool]:
-    """Which of the arrived statements are targets of references, and whether a voiding one is among these."""
-    ids = list({statement_id for _, statement_id in arrived})
-    found: dict[tuple[str, bytes], bool] = {}
-    for start in range(0, len(ids), _ID_CHUNK):
-        chunk = ids[start : start + _ID_CHUNK]
-        marks = ",".join("?" * len(chunk))
-        for tenant, target, is_voiding in connection.rows(
-            f"select tenant, target, max(is_voiding) from reference where target in ({marks}) group by tenant, target",
-            chunk,
-        ):
-            found[tenant, bytes(target)] = bool(is_voiding)
-    return {key: is_voiding for key, is_voiding in found.items() if key in arrived}
-
-
-def keys_below(connection: Connection, tenant: str, statement_id: bytes, keys_of: KeysOf) -> set[int]:
-    """The keys of the statement and of all that it refers to, as far as they have arrived."""
-    keys: set[int] = set()
-    seen: set[bytes] = set()
-    waiting = [statement_id]
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        for (raw,) in connection.rows(
-            "select raw from statement where id = ? and tenant = ?", (current, tenant)
-        ):
-            keys.update(keys_of(tenant, bytes(raw)))
-            thing = decode_stored(raw)["object"]
-            if thing.get("objectType") == "StatementRef":
-                waiting.append(bytes.fromhex(thing["id"].replace("-", "")))
-    return keys
-
-
-def _spread(connection: Connection, tenant: str, statement_id: bytes, keys: set[int]) -> None:
-    """Add `keys` to the statement and to everything that refers to it, directly or through others."""
-    seen: set[bytes] = set()
-    waiting = [statement_id]
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        for (seq,) in connection.rows(
-            "select seq from statement where id = ? and tenant = ?", (current, tenant)
-        ):
-            insert_rows(
-                connection, "link", "key, seq", [(key, seq) for key in keys], rest="on conflict do nothing"
-            )
-        waiting += [
-            bytes(found)
-            for (found,) in connection.rows(
-                "select s.id from reference r join statement s on s.seq = r.seq where r.target = ? and r.tenant = ?",
-                (current, tenant),
-            )
-        ]

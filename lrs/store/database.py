@@ -24,6 +24,9 @@ class Connection(Protocol):
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]: ...
 
+    def add_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows that are hoped to be new, the cheapest way there is. Raises KeyTaken; the transaction is then lost."""
+
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """A transaction that excludes all other writers, durable once left without an error."""
 
@@ -37,6 +40,10 @@ class Connection(Protocol):
         """Take what was deleted from `tables` off the disk too; False when a reader is in the way: try again later."""
 
     def close(self) -> None: ...
+
+
+class KeyTaken(Exception):
+    """A row that was hoped to be new is there already."""
 
 
 class Database(Protocol):
@@ -123,6 +130,12 @@ class SqliteConnection:
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         return iter(self._raw.execute(sql, parameters))
+
+    def add_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        try:
+            insert_rows(self, table, ", ".join(columns), rows)
+        except sqlite3.IntegrityError:
+            raise KeyTaken(table) from None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from learnlake.errors import StoreError
-from lrs.store.database import Connection, apply_migrations
+from lrs.store.database import Connection, KeyTaken, apply_migrations
 
 try:
     import psycopg
@@ -22,6 +22,7 @@ except ImportError as error:
 _MIGRATION_LOCK = 7_261_110_001
 _WRITING_LOCK = 7_261_110_002
 _CLOCK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+_TYPES: dict[type, str] = {int: "int8", str: "text", bytes: "bytea"}
 _cursor_numbers = itertools.count()
 
 
@@ -50,6 +51,18 @@ class PostgresConnection:
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         with self._raw.transaction(), self._raw.cursor(f"stream_{next(_cursor_numbers)}") as cursor:
             yield from cursor.execute(_translate(sql), parameters)
+
+    def add_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        copying = f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
+        try:
+            with self._raw.cursor() as cursor, cursor.copy(copying) as copy:
+                copy.set_types([_TYPES[type(value)] for value in rows[0]])
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.errors.UniqueViolation:
+            raise KeyTaken(table) from None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

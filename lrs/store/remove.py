@@ -11,8 +11,8 @@ import msgspec
 
 from lrs.attachments import described
 from lrs.statement.identity import terms
-from lrs.store.append import KeysOf, keys_below
 from lrs.store.database import Connection, insert_rows
+from lrs.store.references import KeysOf, keys_below
 
 TABLES = (
     "statement",

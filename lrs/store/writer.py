@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from learnlake.errors import StoreError
 from lrs.store.activities import Definitions
-from lrs.store.append import Batch, Conflict, KeysOf, Stored, append
+from lrs.store.append import Batch, Conflict, Stored, append
 from lrs.store.database import Connection, Database
+from lrs.store.references import KeysOf
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
