@@ -117,8 +117,8 @@ def _run(label: str, load: Load, command: list[str], environment: dict[str, str]
         make_credential(environment)
     with served(command, environment) as (port, pid):
         seen = asyncio.run(measure(port, pid, load.requests, connections=CONNECTIONS, seconds=seconds))
-        commit_size = _commit_size(port) if is_lrs else 0.0
         memory = peak_memory_bytes(pid)
+        commit_size = _commit_size(port) if is_lrs else 0.0
     statements = seen.requests * load.size
     refused = seen.statuses.get(400, 0) / max(1, seen.requests)
     others = {status: count for status, count in seen.statuses.items() if status not in (200, 400)}
@@ -137,8 +137,8 @@ def _run(label: str, load: Load, command: list[str], environment: dict[str, str]
 def _commit_size(port: int) -> float:
     """How many statements rode in one commit on average, by the LRS's own count."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        counts = dict(re.findall(r"^(lrs_\w+_total) (\S+)$", answer.read().decode(), re.MULTILINE))
-    return float(counts["lrs_statements_stored_total"]) / max(1.0, float(counts["lrs_commits_total"]))
+        counts = dict(re.findall(r"^(lrs_commit_\w+) (\S+)$", answer.read().decode(), re.MULTILINE))
+    return float(counts["lrs_commit_statements_sum"]) / max(1.0, float(counts["lrs_commit_statements_count"]))
 
 
 def _bare_sqlite(target: Path, source: Path, commit_size: int) -> float:
