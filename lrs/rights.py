@@ -269,6 +269,7 @@ def _prepared(keys: KeyMaker, tenant: str, raw: str) -> Prepared:
     is_reference = thing.get("objectType") == "StatementRef"
     return Prepared(
         id=uuid.UUID(statement["id"]).bytes,
+        id_text=statement["id"].lower(),
         head=msgspec.json.encode(statement)[:-1],
         lacks_timestamp="timestamp" not in statement,
         keys=keys.keys(tenant, statement, statement["authority"]),
