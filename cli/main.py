@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("lake", "cli.lrs:lake_app", "The Parquet lake: seal, compact, verify."),
     Entry("roster", "cli.people:roster_app", "OneRoster files: who is who."),
     Entry("user", "cli.people:user_app", "Accounts and roles, and who teaches what was discovered."),
+    Entry("identity", "cli.identity:app", "One person under several identifiers: list, join, split."),
     Entry("consent", "cli.consent:app", "Which record may be used for what: consents by purpose."),
     Entry(
         "research-export",

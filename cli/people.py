@@ -133,7 +133,7 @@ def roster_client(
     """Let a system read a roster from this installation's OneRoster service. The secret is shown this once."""
     from people import roster_clients
 
-    with _engine() as engine:
+    with people_engine() as engine:
         made, secret = roster_clients.create(
             engine, tenant=tenant, home_page=home_page, name=name, scopes=scope or ("roster-core.readonly",)
         )
@@ -151,8 +151,8 @@ def roster_clients_list(
     """Systems that may read rosters; or end one."""
     from people import roster_clients
 
-    table = _table("client id", "name", "tenant", "source", "scopes")
-    with _engine() as engine:
+    table = table_of("client id", "name", "tenant", "source", "scopes")
+    with people_engine() as engine:
         if revoke is not None:
             roster_clients.revoke(engine, revoke)
         for known in roster_clients.list_clients(engine, tenant=tenant):
@@ -212,7 +212,7 @@ def user_create(
     """Make an account. Without --password-stdin a password is made and shown this once."""
     from people import accounts
 
-    with _engine() as engine:
+    with people_engine() as engine:
         if sourced_id is not None:
             if home_page is None:
                 raise InputError("A sourcedId alone names nobody", mend="give --home-page too")
@@ -240,8 +240,8 @@ def user_list(tenant: Annotated[str | None, typer.Option(help="Only this tenant'
     """All accounts with their roles."""
     from people import accounts
 
-    table = _table("person", "log-in", "tenant", "roles", "state")
-    with _engine() as engine:
+    table = table_of("person", "log-in", "tenant", "roles", "state")
+    with people_engine() as engine:
         for known in accounts.list_accounts(engine, tenant=tenant):
             held = ", ".join(accounts.held_roles(engine, known.login))
             state = "disabled" if known.is_disabled else "open"
@@ -257,7 +257,7 @@ def user_disable(
     """Shut an account and end its sessions at once."""
     from people import accounts
 
-    with _engine() as engine:
+    with people_engine() as engine:
         accounts.disable(engine, login, is_disabled=not undo)
     console.print(f"{login} is {'open again' if undo else 'disabled; its sessions have ended'}.")
 
@@ -275,14 +275,14 @@ def user_reset(
 
     settings = get_settings()
     if link:
-        with _engine() as engine:
+        with people_engine() as engine:
             token = resets.make(engine, login)
         base = settings.public_url or f"http://{settings.host}:{settings.dashboards_port}"
         console.print(f"Works once, for {settings.reset_link_hours} hours; give it to the person only:")
         console.print(f"{base.rstrip('/')}/login/reset?token={token}")
         return
     password = _password(password_stdin)
-    with _engine() as engine:
+    with people_engine() as engine:
         accounts.reset_password(engine, login, password)
     console.print(f"{login} has a new password; its sessions have ended.")
     _show_password(password, password_stdin)
@@ -299,7 +299,7 @@ def user_second_factor(
     from learnlake import audit
     from people import accounts, second_factor, sessions
 
-    with _engine() as engine:
+    with people_engine() as engine:
         known = accounts.get(engine, login)
         if remove and second_factor.remove(engine, known, source="people", actor_key=audit.operator_key()):
             sessions.revoke(engine, login)
@@ -323,7 +323,7 @@ def user_roles(
     """Show an account's roles, or change them."""
     from people import accounts
 
-    with _engine() as engine:
+    with people_engine() as engine:
         if add or remove:
             accounts.change_roles(engine, login, add=add or (), remove=remove or (), school_key=school)
         held = accounts.held_roles(engine, login)
@@ -342,7 +342,7 @@ def user_assign_teacher(
     from people import assignments
 
     home = get_settings().home
-    with _engine() as engine:
+    with people_engine() as engine:
         if withdraw:
             ended = assignments.withdraw_teacher(engine, home, tenant, section, who)
             console.print(f"{ended} assignment(s) ended.")
@@ -363,7 +363,7 @@ def user_delegate(
     """Let an assistant do one thing in one section; without it assistants only look."""
     from people import delegation
 
-    with _engine() as engine:
+    with people_engine() as engine:
         change = delegation.withdraw if withdraw else delegation.delegate
         is_changed = change(engine, tenant, section, who, action)
     said = f"{who} may {'not ' if withdraw else ''}{action} in {section} now."
@@ -375,8 +375,8 @@ def user_delegations(tenant: Tenant) -> None:
     """What was delegated to assistants."""
     from people import delegation
 
-    table = _table("person_key", "section_key", "action", "granted by")
-    with _engine() as engine:
+    table = table_of("person_key", "section_key", "action", "granted by")
+    with people_engine() as engine:
         for row in delegation.list_delegations(engine, tenant):
             table.add_row(row.person_key, row.section_key, row.action, row.granted_by)
     console.print(table)
@@ -387,27 +387,12 @@ def user_sections(tenant: Tenant) -> None:
     """Sections that statements named and no roster knows."""
     from people import assignments
 
-    table = _table("section_key", "title", "platform", "students", "teachers", "iri")
-    with _engine() as engine:
+    table = table_of("section_key", "title", "platform", "students", "teachers", "iri")
+    with people_engine() as engine:
         for row in assignments.list_discovered_sections(engine, tenant):
             numbers = (str(row.student_count), str(row.teacher_count))
             table.add_row(row.section_key, row.title, row.platform, *numbers, row.iri)
     console.print(table)
-
-
-@user_app.command("actors")
-def user_actors(tenant: Tenant, limit: Annotated[int, typer.Option(help="How many to show.")] = 50) -> None:
-    """Actors of statements whom no roster knows, with the identifier that they are known by."""
-    from people import assignments
-
-    with _engine() as engine:
-        found = assignments.list_unknown_actors(engine, tenant)
-    _note(tenant, "list-identifiers", "unknown actors")
-    table = _table("person_key", "kind", "identifier", "sections")
-    for row in found[:limit]:
-        table.add_row(row.person_key, row.kind, row.value.replace("\n", " "), str(row.section_count))
-    console.print(table)
-    console.print(f"{len(found)} unknown actor(s).")
 
 
 @user_app.command("schools")
@@ -415,8 +400,8 @@ def user_schools(tenant: Tenant) -> None:
     """Schools and other organisations, for a principal's --school."""
     from people import assignments
 
-    table = _table("school_key", "type", "title")
-    with _engine() as engine:
+    table = table_of("school_key", "type", "title")
+    with people_engine() as engine:
         for row in assignments.list_schools(engine, tenant):
             table.add_row(*row)
     console.print(table)
@@ -430,7 +415,7 @@ def _note(tenant: str, action: str, resource: str) -> None:
     audit.append(get_settings().home.audit_db, entry)
 
 
-def _table(key: str, *others: str) -> Table:
+def table_of(key: str, *others: str) -> Table:
     """A table whose first column is a key to copy: never cut short, however narrow the window."""
     table = Table()
     table.add_column(key, no_wrap=True)
@@ -440,7 +425,7 @@ def _table(key: str, *others: str) -> Table:
 
 
 @contextlib.contextmanager
-def _engine() -> Iterator[Engine]:
+def people_engine() -> Iterator[Engine]:
     from people.db import open_people
 
     settings = get_settings()

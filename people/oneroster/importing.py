@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import polars as pl
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from learnlake import audit
 from learnlake.errors import InputError, RosterError
@@ -195,7 +195,7 @@ def _plan_people(
         users = shape.shape_users(package)
         people = work.people = resolve(connection, source, secret, users)
         _refuse([], people.problems)
-        keys, is_bulk = people.keys, package.modes["users"] == "bulk"
+        keys, is_bulk = people.persons, package.modes["users"] == "bulk"
         _plan_persons(connection, work, users, people, source, is_bulk=is_bulk)
         _compare(
             connection,
@@ -217,7 +217,7 @@ def _plan_people(
             guardian_key=_key_of("guardian_id", keys),
             person_key=_key_of("child_id", keys),
             is_active=pl.lit(1),
-        )
+        ).unique(maintain_order=True)
         _compare(connection, work, source, tables.guardianship, frame, revokes=is_bulk)
     role_file = "roles" if package.version == "1.2" else "users"
     if role_file in package.frames:
@@ -262,6 +262,7 @@ def _plan_demographics(
     connection: Connection, work: _Import, package: Package, source: shape.Source, keys: dict[str, str]
 ) -> None:
     frame = shape.shape_demographics(package, source).with_columns(person_key=_key_of("user_id", keys))
+    frame = frame.unique("person_key", keep="first", maintain_order=True)  # of two users who are one person
     before = plans.read_rows(connection, tables.demographics, source)
     kept = plans.fit(tables.demographics, frame.filter(pl.col("is_active") == 1), tenant=source.tenant)
     if package.modes["demographics"] == "delta":
@@ -307,7 +308,7 @@ def _key_of(column: str, keys: dict[str, str]) -> pl.Expr:
 
 def _person_keys(connection: Connection, source: shape.Source) -> dict[str, str]:
     known = tables.person.c
-    query = select(known.sourced_id, known.person_key).where(
+    query = select(known.sourced_id, func.coalesce(known.merged_into, known.person_key)).where(
         known.tenant == source.tenant, known.source == source.home_page
     )
     return {row[0]: row[1] for row in connection.execute(query)}
