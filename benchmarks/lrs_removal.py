@@ -14,7 +14,6 @@ import contextlib
 import http.client
 import json
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -22,7 +21,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.lrs_ingest import KEY, SECRET, _server
+from benchmarks._load import served
+from benchmarks._mix import KEY, LRS, SECRET, make_credential
 from benchmarks.lrs_query import School, _fill
 
 DAYS = 120
@@ -46,9 +46,8 @@ def _bench(home: Path, school: School, persons: int) -> None:
     from lrs import lake
     from lrs.removal import Selection, plan, remove
 
-    serve = [sys.executable, "-m", "cli.main", "lrs", "serve"]
-    with _server(serve, home):
-        pass  # makes the credential and the schema
+    if not (home / "lrs.db").exists():
+        make_credential({})
     _fill(school, days=DAYS)
     settings = get_settings()
     lake.seal_once(settings)
@@ -60,7 +59,7 @@ def _bench(home: Path, school: School, persons: int) -> None:
     names = [school.account(number) for number in range(persons)]
     selection = Selection("default", agents=[Identifier.account(a["homePage"], a["name"]) for a in names])
     steps: dict[str, float] = {}
-    with _server(serve, home) as (port, _):
+    with served([*LRS, "serve"], {}) as (port, _):
         with _writing(port) as alone:
             time.sleep(5)
         started = time.perf_counter()
