@@ -19,10 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api import oneroster
-from learnlake import audit
+from learnlake import audit, bearer
 from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError
 from learnlake.settings import Settings, get_settings
-from people import policy, sessions
+from people import external, policy, sessions
 from people.db import open_people
 from people.sessions import Viewer
 from warehouse import export, snapshot
@@ -33,6 +33,8 @@ ROWS_DEFAULT = 1_000
 ROWS_MAX = 1_000_000
 """Most rows of one answer; the header `X-Is-Truncated` says whether there are more."""
 BODY_MAX_BYTES = 16 * 1024
+SCOPE = "records/read"
+"""What an OpenID provider's token must bring to read here as the person it names."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.verifier = bearer.Verifier(settings) if settings.bearer_issuer else None
     return app
 
 
@@ -228,7 +231,22 @@ def _limit(text: str | None, form: str) -> int:
 
 
 async def _viewer(request: Request) -> Viewer | None:
-    return await run_in_threadpool(sessions.viewer, _engine(request), _token(request))
+    """Whoever holds the token sent: one of our own sessions, or an access token of the OpenID provider."""
+    token, verifier = _token(request), request.app.state.verifier
+    if verifier is None or token.count(".") != 2:  # ours has no dots, a JWT has two
+        return await run_in_threadpool(sessions.viewer, _engine(request), token)
+    try:
+        identity = await verifier.verify(token)
+    except bearer.Refused:
+        return None
+    except bearer.Unreachable as error:
+        raise PipelineError(str(error), mend="try again in a moment") from error
+    if SCOPE not in identity.scopes:
+        raise AccessError(f"The token has not the scope {SCOPE}")
+    find = functools.partial(
+        external.viewer_of, tenant=identity.tenant, issuer=identity.issuer, subject=identity.subject
+    )
+    return await run_in_threadpool(find, _engine(request))
 
 
 def _token(request: Request) -> str:

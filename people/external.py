@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
 from learnlake.identity import Identifier, identifier_key, identity_secret
-from people import accounts
+from people import accounts, second_factor, sessions
 from people.accounts import Account
-from people.db import now, reading, settings_of, writing
+from people.db import now, reading, settings_of, today, writing
+from people.roles import roles_held
+from people.sessions import Viewer
 from people.tables import account, external_identity, identifier, person
 
 UNKNOWN = "Nobody here is known by that log-in"
@@ -50,6 +52,33 @@ def account_for(engine: Engine, proof: Proof, *, may_create: bool, source: str) 
         entry = audit.AuditEntry(proof.tenant, known.key, "link-identity", proof.method, source)
         audit.append(settings_of(engine).home.audit_db, entry)
     return accounts.get(engine, login)
+
+
+def viewer_of(engine: Engine, *, tenant: str, issuer: str, subject: str) -> Viewer | None:
+    """Who asks with an access token of `issuer`, read live. Only somebody who has logged in with that issuer before is known.
+
+    None for an account that is closed or holds no role, and for one that needs a second factor which the issuer does not ask for.
+    """
+    login = _linked(engine, Proof(tenant, issuer, subject, method="token"))
+    if login is None:
+        return None
+    known = accounts.get(engine, login)
+    with reading(engine) as connection:
+        held = roles_held(
+            connection,
+            tenant=tenant,
+            account_id=known.account_id,
+            person_key=known.person_key,
+            today=today(engine),
+        )
+    if known.is_disabled or not held:
+        return None
+    providers = settings_of(engine).oidc_providers
+    if not any(p.has_second_factor for p in providers if (p.issuer, p.tenant) == (issuer, tenant)) and (
+        second_factor.is_enrolled(engine, known.account_id) or sessions.owes_second_factor(engine, known)
+    ):
+        return None
+    return Viewer(known.account_id, known.person_key, tenant, held[0], held, known.login)
 
 
 def _linked(engine: Engine, proof: Proof) -> str | None:
