@@ -174,6 +174,8 @@ def _fill(school: School, *, days: int = 0) -> None:
     started = time.perf_counter()
     with contextlib.closing(database.connect()) as connection:
         ((there,),) = connection.rows("select last_seq from sequence")
+        if there >= school.count:
+            return
         if days:
             span = days * 86_400_000_000
             oldest = time.time_ns() // 1000 - span

@@ -289,19 +289,16 @@ def _mine(call: Call) -> dict[str, Any]:
 
 async def _page(call: Call, query: Query, shape: Shape) -> Response:
     """One page, and the address of the next. The walk ends at what was stored when it began."""
-    through = await call.store.consistent_through()
 
-    def work(connection: Connection) -> tuple[Query, list[tuple[int, bytes]]]:
-        bounded = query
-        if query.newest_seq is None:
-            bounded = dataclasses.replace(query, newest_seq=read.last_position(connection)[0])
-        return bounded, read.search(connection, dataclasses.replace(bounded, limit=query.limit + 1))
+    def work(connection: Connection) -> tuple[list[tuple[int, bytes]], Query | None]:
+        found = read.search(connection, dataclasses.replace(query, limit=query.limit + 1))
+        if len(found) <= query.limit:
+            return found, None
+        rows = found[: query.limit]
+        return rows, read.rest(connection, query, after=rows[-1][0])
 
-    bounded, rows = await call.store.read(work)
-    link = ""
-    if len(rows) > query.limit:
-        rows = rows[: query.limit]
-        link = _more_link(call.base, dataclasses.replace(bounded, after=rows[-1][0]), shape, call.store.seal)
+    through, (rows, following) = await call.store.read_with_time(work)
+    link = "" if following is None else _more_link(call.base, following, shape, call.store.seal)
     raws = [raw for _, raw in rows]
     statements = b",".join(await _in_form(call, raws, shape))
     body = b'{"statements":[%s],"more":"%s"}' % (statements, link.encode())

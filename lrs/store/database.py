@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ class Connection(Protocol):
 
     def add_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert many rows that are hoped to be new, the cheapest way there is. Raises KeyTaken; the transaction is then lost."""
+
+    def pieces(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[int, bytes]]:
+        """The rows of a query for `seq` and `raw`, fetched at once."""
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """A transaction that excludes all other writers, durable once left without an error."""
@@ -136,6 +140,21 @@ class SqliteConnection:
             insert_rows(self, table, ", ".join(columns), rows)
         except sqlite3.IntegrityError:
             raise KeyTaken(table) from None
+
+    def pieces(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[int, bytes]]:
+        """All rows come as one: row by row, each would wait for the interpreter's lock beside a busy event loop."""
+        ((seqs, lengths, joined),) = self.rows(
+            "select group_concat(seq), group_concat(length(raw)), cast(group_concat(raw, '') as blob)"
+            f" from ({sql})",
+            parameters,
+        )
+        if seqs is None:
+            return []
+        ends = list(itertools.accumulate(map(int, lengths.split(","))))
+        return [
+            (int(seq), joined[start:end])
+            for seq, start, end in zip(seqs.split(","), [0, *ends], ends, strict=False)
+        ]
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

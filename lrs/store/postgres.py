@@ -64,6 +64,9 @@ class PostgresConnection:
         except psycopg.errors.UniqueViolation:
             raise KeyTaken(table) from None
 
+    def pieces(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[int, bytes]]:
+        return [(seq, bytes(raw)) for seq, raw in self.rows(sql, parameters)]
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         with self._raw.transaction():

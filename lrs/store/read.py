@@ -10,8 +10,8 @@ from typing import Any
 from lrs.store.database import Connection
 from lrs.store.moment import DAY_MICROSECONDS, stored_date
 
-_PROBE = 1000
-"""Rows of a key that are counted to find the rarest one, which a query then walks."""
+_PROBE = 256
+"""Statements of a key that are passed over to learn how far apart they lie."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,83 +75,116 @@ def behind(connection: Connection, seq: int) -> tuple[int, float]:
 
 
 def search(connection: Connection, query: Query) -> list[tuple[int, bytes]]:
-    """(seq, JSON) of at most `limit` statements, in the order of `stored`, voided ones left out."""
-    conditions, values = ["s.tenant = ?", "s.is_voided = 0"], [query.tenant]
+    """(seq, JSON) of at most `limit` statements, in the order of `stored`, voided ones left out.
+
+    The rarest key is walked from where the answer begins, the others are looked up on the way: the cost follows the answer, and, where
+    keys hardly ever meet, the rarest of them.
+    """
+    query = _with_single_bounds(connection, query)
+    keys = _rarest_first(connection, query)
+    source = " cross join ".join([*(f"link k{number}" for number in range(len(keys))), "statement s"])
+    conditions: list[str] = []
     parameters: list[Any] = []
-    keys = _rarest_first(
-        connection,
-        list(dict.fromkeys([*query.keys, *([] if query.authority is None else [query.authority])])),
-    )
-    if keys:
-        source = "link k0"
-        position = "k0.seq"
-        heads = ["k0.key = ?"]
-        parameters.append(keys[0])
-        for number, key in enumerate(keys[1:], start=1):
-            source += f" cross join link k{number}"
-            heads.append(f"k{number}.key = ? and k{number}.seq = k0.seq")
-            parameters.append(key)
-        source += " cross join statement s"
-        conditions = [*heads, "s.seq = k0.seq", *conditions]
-    else:
-        source, position = "statement s", "s.stored"
-    parameters += values
-    low, high = _bounds(connection, query)
-    if not keys:  # walk the index on `stored`, which rises with seq, from the bound itself
-        low, high = _stored_at(connection, low, ">="), _stored_at(connection, high, "<=")
-    for bound, sign in ((low, ">="), (high, "<=")):
-        if bound is not None:
-            conditions.append(f"{position} {sign} ?")
-            parameters.append(bound)
+
+    def add(condition: str, *values: Any) -> None:
+        conditions.append(condition)
+        parameters.extend(values)
+
+    for number, key in enumerate(keys):
+        add(f"k{number}.key = ?" + (f" and k{number}.seq = k0.seq" if number else ""), key)
+    add(("s.seq = k0.seq and " if keys else "") + "s.tenant = ? and s.is_voided = 0", query.tenant)
+    for condition, values in _bounds(query, by_seq=bool(keys)):
+        add(condition, *values)
     if query.credential is not None:
-        conditions.append("s.credential = ?")
-        parameters.append(query.credential)
-    order = "asc" if query.ascending else "desc"
-    sql = f"select s.seq, s.raw from {source} where {' and '.join(conditions)} order by {position} {order} limit ?"
-    return [(seq, bytes(raw)) for seq, raw in connection.rows(sql, [*parameters, query.limit])]
+        add("s.credential = ?", query.credential)
+    order = f"{'k0.seq' if keys else 's.stored'} {'asc' if query.ascending else 'desc'}"
+    sql = f"select s.seq as seq, s.raw as raw from {source} where {' and '.join(conditions)} order by {order} limit ?"
+    return connection.pieces(sql, [*parameters, query.limit])
 
 
-def _stored_at(connection: Connection, seq: int | None, sign: str) -> int | None:
-    """`stored` of the nearest statement at or beyond `seq`; a time that excludes everything if there is none."""
-    if seq is None:
-        return None
-    order, beyond = ("asc", 2**62) if sign == ">=" else ("desc", 0)
-    rows = connection.rows(
-        f"select stored from statement where seq {sign} ? order by seq {order} limit 1", (seq,)
-    )
-    return int(rows[0][0]) if rows else beyond
+def _with_single_bounds(connection: Connection, query: Query) -> Query:
+    """Two lower or two upper bounds become one: an index is walked from one to one, everything beyond would be looked at."""
+    if query.after is not None and query.since is not None and query.ascending:
+        ((since,),) = connection.rows(f"select {_SEQ_SINCE}", (query.tenant, query.since))
+        query = dataclasses.replace(query, since=None, after=max(query.after, since - 1))
+    if query.until is not None and (query.newest_seq is not None or query.after is not None):
+        query = dataclasses.replace(query, until=None, newest_seq=_end(connection, query))
+    if query.after is not None and query.newest_seq is not None and not query.ascending:
+        after = min(query.after, query.newest_seq + 1)
+        query = dataclasses.replace(query, newest_seq=None, after=after)
+    return query
 
 
-def _rarest_first(connection: Connection, keys: list[int]) -> list[int]:
+def rest(connection: Connection, query: Query, *, after: int) -> Query:
+    """What is left of a search behind the statement `after`. It ends at what is stored now, so that a walk ends."""
+    if query.ascending:
+        newest = _end(connection, query)
+        return dataclasses.replace(query, since=None, until=None, after=after, newest_seq=newest)
+    return dataclasses.replace(query, until=None, after=after, newest_seq=None)
+
+
+def _end(connection: Connection, query: Query) -> int:
+    """The last sequence number that an ascending walk can come to."""
+    newest = query.newest_seq if query.newest_seq is not None else last_position(connection)[0]
+    if query.until is None:
+        return newest
+    sql = f"select {_SEQ_UNTIL}"
+    return min(newest, int(connection.rows(sql, (query.tenant, query.until))[0][0]))
+
+
+_SEQ_SINCE = (
+    "coalesce((select seq from statement where tenant = ? and stored > ? order by stored asc limit 1),"
+    " 9223372036854775807)"
+)
+_SEQ_UNTIL = (
+    "coalesce((select seq from statement where tenant = ? and stored <= ? order by stored desc limit 1), 0)"
+)
+_STORED_FROM = (
+    "coalesce((select stored from statement where seq > ? order by seq asc limit 1), 9223372036854775807)"
+)
+_STORED_TO = "coalesce((select stored from statement where seq < ? order by seq desc limit 1), 0)"
+
+
+def _bounds(query: Query, *, by_seq: bool) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Where the walk begins and ends: one lower and one upper bound at most, since an index is walked between just two.
+
+    A walk over a key goes by seq, one over everything by the index on `stored`, which rises with seq.
+    """
+    after = query.after
+    if after is not None and query.ascending:
+        yield ("k0.seq > ?" if by_seq else f"s.stored >= {_STORED_FROM}"), (after,)
+    elif query.since is not None:
+        if by_seq:
+            yield f"k0.seq >= {_SEQ_SINCE}", (query.tenant, query.since)
+        else:
+            yield "s.stored > ?", (query.since,)
+    if after is not None and not query.ascending:
+        yield ("k0.seq < ?" if by_seq else f"s.stored <= {_STORED_TO}"), (after,)
+    elif query.newest_seq is not None:
+        newest = query.newest_seq
+        yield (("k0.seq <= ?", (newest,)) if by_seq else (f"s.stored <= {_STORED_TO}", (newest + 1,)))
+    elif query.until is not None:
+        if by_seq:
+            yield f"k0.seq <= {_SEQ_UNTIL}", (query.tenant, query.until)
+        else:
+            yield "s.stored <= ?", (query.until,)
+
+
+def _rarest_first(connection: Connection, query: Query) -> list[int]:
+    """The keys of the search, the one first that is found least often near the walk's beginning.
+
+    How far apart a key's statements lie is told by how far off its 256th is: a key that has fewer is rarer than all that have.
+    """
+    keys = list(dict.fromkeys([*query.keys, *([] if query.authority is None else [query.authority])]))
     if len(keys) < 2:
         return keys
-    sql = f"select count(*) from (select 1 from link where key = ? limit {_PROBE}) p"
-    return sorted(keys, key=lambda key: connection.rows(sql, (key,))[0][0])
-
-
-def _bounds(connection: Connection, query: Query) -> tuple[int | None, int | None]:
-    """`since`, `until`, `after` and `newest_seq` as the lowest and the highest sequence number asked for."""
-    lows, highs = [], []
-    if query.since is not None:
-        rows = connection.rows(
-            "select seq from statement where tenant = ? and stored > ? order by stored asc limit 1",
-            (query.tenant, query.since),
-        )
-        lows.append(rows[0][0] if rows else last_position(connection)[0] + 1)
-    if query.until is not None:
-        rows = connection.rows(
-            "select seq from statement where tenant = ? and stored <= ? order by stored desc limit 1",
-            (query.tenant, query.until),
-        )
-        highs.append(rows[0][0] if rows else 0)
-    if query.after is not None:
-        if query.ascending:
-            lows.append(query.after + 1)
-        else:
-            highs.append(query.after - 1)
-    if query.newest_seq is not None:
-        highs.append(query.newest_seq)
-    return (max(lows) if lows else None, min(highs) if highs else None)
+    sign, order, start = (">", "asc", -1) if query.ascending else ("<", "desc", 2**63 - 1)
+    probe = f"(select seq from link where key = ? and seq {sign} ? order by seq {order} limit 1 offset {_PROBE - 1})"
+    start = start if query.after is None else query.after
+    sql = f"select {', '.join([probe] * len(keys))}"
+    (found,) = connection.rows(sql, [value for key in keys for value in (key, start)])
+    distances = dict(zip(keys, (2**63 if seq is None else abs(seq - start) for seq in found), strict=True))
+    return sorted(keys, key=lambda key: -distances[key])
 
 
 def in_sequence(connection: Connection, *, after: int, up_to: int, limit: int) -> list[Row]:

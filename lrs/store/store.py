@@ -81,6 +81,12 @@ class Store:
             progress.promised = max(progress.promised, time.time_ns() // 1000)
         return max(progress.promised, progress.committed)
 
+    async def read_with_time(self, work: Callable[[Connection], T]) -> tuple[int, T]:
+        """What `work` reads, and the time up to which it is complete: `consistent_through` of the moment before."""
+        if not self.database.is_shared:
+            return await self.consistent_through(), await self.read(work)
+        return await self.read(lambda connection: (connection.consistent_through(), work(connection)))
+
     def close(self) -> None:
         """Finish what was accepted, then let go of the database."""
         self._writer.stop()
