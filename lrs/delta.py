@@ -18,6 +18,12 @@ SEAL = "learnlake-seal"
 REMOVAL = "learnlake-removal"
 """Application transaction whose version changes whenever rows were removed: what was built from them must be built anew."""
 
+LOG_RETENTION = "delta.logRetentionDuration"
+CONFIGURATION = {
+    "delta.dataSkippingStatsColumns": STATISTICS,
+    LOG_RETENTION: "interval 1 days",
+    "delta.checkpointInterval": "50",
+}
 WRITER = WriterProperties(compression="ZSTD", compression_level=3)
 
 
@@ -37,11 +43,7 @@ def create_table(home: Home) -> DeltaTable:
         partition_by=PARTITION_BY,
         name="statements",
         description="Every committed xAPI statement, exactly once",
-        configuration={
-            "delta.dataSkippingStatsColumns": STATISTICS,
-            "delta.logRetentionDuration": "interval 1 days",
-            "delta.checkpointInterval": "50",
-        },
+        configuration=CONFIGURATION,
     )
 
 

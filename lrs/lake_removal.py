@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from learnlake.home import Home
-from lrs.delta import REMOVAL, WRITER, open_table
+from lrs.delta import CONFIGURATION, LOG_RETENTION, REMOVAL, WRITER, open_table
 
 _SINGLES = 20_000
 _RUNS = 100
@@ -45,9 +45,17 @@ def remove_rows(
         removed += int(result["num_deleted_rows"] or 0)
         settled += count
         progress(settled)
-    # Whole files of older versions hold the removed rows, those that compaction replaced too.
-    table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+    _forget_history(table)
     return removed
+
+
+def _forget_history(table: DeltaTable) -> None:
+    """Old versions go at once: their files hold the removed rows, their log entries hashes of actors as least and greatest values."""
+    table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+    table.alter.set_table_properties({LOG_RETENTION: "interval 0 seconds"})
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    table.alter.set_table_properties({LOG_RETENTION: CONFIGURATION[LOG_RETENTION]})
 
 
 def _days(table: DeltaTable, tenant: str, seqs: Sequence[int]) -> list[dt.date]:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from cli.lrs import app
 from learnlake.errors import InputError
-from learnlake.identity import Identifier
+from learnlake.identity import Identifier, identifier_key, identity_secret
 from learnlake.settings import Settings
 from lrs import credentials, lake
 from lrs.removal import Selection, plan, remove
@@ -76,10 +76,10 @@ def own_tenant(lrs: Lrs, keys: int) -> list[str]:
 
 
 def every_file_as_bytes(settings: Settings) -> bytes:
-    """All that the home folder holds of statements, decoded: pages and log of SQLite, Parquet files and the Delta log."""
+    """All that the home folder holds of statements, decoded: pages and log of SQLite, Parquet files, the Delta log and its checkpoints."""
     found = b""
     for path in sorted(settings.home.path.rglob("*")):
-        if path.suffix == ".parquet" and "_delta_log" not in path.parts:
+        if path.suffix == ".parquet":
             table = pq.read_table(path)
             found += "\n".join(str(table[name].to_pylist()) for name in table.column_names).encode()
         elif path.is_file():
@@ -156,9 +156,13 @@ def test_the_bytes_are_gone(lrs: Lrs) -> None:
         before = every_file_as_bytes(lrs.settings)
         assert before.count(secret.encode()) > 600 < before.count(kept.encode())
         identifier = Identifier("mbox", ada["mbox"])
+        key = identifier_key(identity_secret(lrs.settings.home), "default", identifier).encode()
+        log = lrs.settings.home.lake_statements / "_delta_log"
+        assert key in b"".join(path.read_bytes() for path in log.iterdir())  # least or greatest of some file
         assert remove(lrs.settings, Selection("default", agents=[identifier])).statements == 300
         after = every_file_as_bytes(lrs.settings)
         assert secret.encode() not in after
+        assert key not in after
         assert after.count(kept.encode()) >= 600
         assert all(check.is_equal for check in lake.verify(lrs.settings))
 
