@@ -14,11 +14,13 @@ import pyarrow as pa
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api import oneroster
+from api.bodies import SmallBodies
 from learnlake import audit, bearer
 from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError
 from learnlake.settings import Settings, get_settings
@@ -32,7 +34,6 @@ from warehouse.snapshot import Build
 ROWS_DEFAULT = 1_000
 ROWS_MAX = 1_000_000
 """Most rows of one answer; the header `X-Is-Truncated` says whether there are more."""
-BODY_MAX_BYTES = 16 * 1024
 SCOPE = "records/read"
 """What an OpenID provider's token must bring to read here as the person it names."""
 
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     app = Starlette(
         lifespan=lifespan,
+        middleware=[Middleware(SmallBodies, seconds=settings.body_timeout_seconds)],
         routes=[
             Route("/health", _health, methods=["GET"]),
             Route("/ready", _answering(_ready), methods=["GET"]),
@@ -108,11 +110,8 @@ async def _log_in(request: Request) -> Response:
 
     An account with a second factor sends its `code` too.
     """
-    body = await request.body()
     try:
-        if len(body) > BODY_MAX_BYTES:
-            raise msgspec.DecodeError("it is too long")
-        given = msgspec.json.decode(body, type=Credentials)
+        given = msgspec.json.decode(await request.body(), type=Credentials)
     except msgspec.DecodeError as error:
         raise InputError(
             f"The body is not usable: {error}", mend='send {"login": "...", "password": "..."}'

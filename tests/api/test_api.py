@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def api(home: Path, free_port: Callable[[], int]) -> Iterator[httpx.Client]:
         "LEARNLAKE_HOME": str(home),
         "LEARNLAKE_CONFIG": "/nonexistent",
         "LEARNLAKE_API_PORT": str(settings.api_port),
+        "LEARNLAKE_BODY_TIMEOUT_SECONDS": "2",
     }
     process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env={**os.environ, **environment})
     try:
@@ -100,12 +102,24 @@ def test_log_in_me_and_log_out(api: httpx.Client) -> None:
         b"{}",
         b"[]",
         b'{"login": 1}',
-        b"x" * 100_000,
         b'{"login":"a","password":"b","role":"administrator"}',
     ],
 )
 def test_a_body_that_is_no_log_in_is_refused(api: httpx.Client, body: bytes) -> None:
     assert api.post("/v1/session", content=body).status_code == 400
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: httpx.Client) -> None:
+    for path in ("/v1/session", "/oneroster/token", "/v1/nowhere"):
+        refused = api.post(path, content=b"x" * 100_000)
+        assert (refused.status_code, refused.headers["Connection"]) == (413, "close"), path
+
+
+def test_a_body_that_drips_is_let_go(api: httpx.Client) -> None:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0)) as sock:
+        sock.settimeout(30)
+        sock.sendall(b"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_wrong_password_and_an_unknown_login_get_the_same_answer(api: httpx.Client) -> None:
