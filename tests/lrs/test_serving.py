@@ -21,12 +21,15 @@ from typing import IO, Any
 import httpx
 import pytest
 
+from cli.group import _answers
 from learnlake.errors import InputError
 from learnlake.settings import Settings, get_settings
 from lrs.server import serve
 from lrs.store import read, reading
 from tests.certificates import make_certificate
+from tests.lrs.conftest import use_backend
 from tests.lrs.served import KEY, SECRET, Lrs, serving, statement
+from tests.scale import FULL
 
 Start = Callable[..., contextlib.AbstractContextManager[Lrs]]
 
@@ -35,11 +38,13 @@ Start = Callable[..., contextlib.AbstractContextManager[Lrs]]
 def start(settings: Settings, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]) -> Start:
     """Starts an LRS with settings of this test's own: `start(access_log=True)`."""
 
-    def begin(log: IO[bytes] | None = None, **changes: object) -> contextlib.AbstractContextManager[Lrs]:
+    def begin(
+        log: IO[bytes] | None = None, workers: int = 1, **changes: object
+    ) -> contextlib.AbstractContextManager[Lrs]:
         for name, value in changes.items():
             monkeypatch.setenv(f"LEARNLAKE_{name.upper()}", str(value))
         get_settings.cache_clear()
-        return serving(get_settings(), free_port(), log=log)
+        return serving(get_settings(), free_port(), log=log, workers=workers)
 
     return begin
 
@@ -58,6 +63,8 @@ def test_tls_is_served_directly_and_in_no_old_version(start: Start, tmp_path: Pa
             context.maximum_version = newest
             with contextlib.nullcontext() if is_taken else pytest.raises((ssl.SSLError, ConnectionError)):
                 assert tls_version(lrs.port, context) == "TLSv1.3"
+        # `learnlake up` asks whether it is there, without trusting the certificate first.
+        assert _answers(f"{lrs.root}/health")
         with pytest.raises(httpx.TransportError):
             httpx.get(f"http://127.0.0.1:{lrs.port}/health")
 
@@ -146,8 +153,18 @@ def test_clients_that_are_slow_on_purpose_are_let_go(start: Start) -> None:
             assert rest(steady).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_stop_finishes_what_was_accepted(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("backend", "workers"),
+    [
+        ("sqlite", 1),
+        pytest.param("postgresql", 2, marks=pytest.mark.skipif(not FULL, reason="full size only")),
+    ],
+)
+def test_a_stop_finishes_what_was_accepted(
+    start: Start, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, backend: str, workers: int
+) -> None:
     """Under load: what was begun is answered, and stored is exactly what was acknowledged."""
+    use_backend(backend, monkeypatch, request)
     acknowledged: set[str] = set()
     unanswered: list[str] = []
     lock = threading.Lock()
@@ -167,7 +184,7 @@ def test_a_stop_finishes_what_was_accepted(start: Start) -> None:
                 with lock:
                     acknowledged.add(sent["id"])
 
-    with start() as lrs, connect(lrs) as begun:
+    with start(workers=workers) as lrs, connect(lrs) as begun:
         late = statement()
         body = json.dumps(late).encode()
         begun.sendall(head(Content_Length=len(body)) + b"\r\n" + body[:10])
