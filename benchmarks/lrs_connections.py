@@ -22,8 +22,8 @@ import time
 import uuid
 from pathlib import Path
 
-from benchmarks._load import cpu_seconds, request_bytes
-from benchmarks.lrs_ingest import KEY, SECRET, SHAPES, _server, _shape
+from benchmarks._load import cpu_seconds, request_bytes, served
+from benchmarks._mix import KEY, LRS, SECRET, SHAPES, make_credential, shape
 
 EVERY_SECONDS = 20.0
 BATCH_SHARE, BATCH_SIZE = 0.02, 20
@@ -61,7 +61,7 @@ class Load:
         self.open = 0
         self.is_over = False
         self.draw = random.Random(5)
-        self._texts = [json.dumps(_shape(self.draw, number))[1:] for number in range(SHAPES)]
+        self._texts = [json.dumps(shape(self.draw, number))[1:] for number in range(SHAPES)]
 
     def request(self) -> tuple[bytes, int]:
         size = BATCH_SIZE if self.draw.random() < BATCH_SHARE else 1
@@ -195,8 +195,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="learnlake-bench-") as name:
         # The server is started as an operator would, with the usual limit of open files.
         few_files = 'ulimit -S -n 1024; exec "$0" "$@"'
-        command = ["sh", "-c", few_files, sys.executable, "-m", "cli.main", "lrs", "serve"]
-        with _server(command, Path(name)) as (port, pid):
+        environment = {"LEARNLAKE_HOME": name}
+        make_credential(environment)
+        with served(["sh", "-c", few_files, *LRS, "serve"], environment) as (port, pid):
             time.sleep(1)
             return 0 if asyncio.run(_drive(port, pid, count, minutes)) else 1
 

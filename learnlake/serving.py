@@ -29,6 +29,8 @@ AsgiApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 ROUTE, CREDENTIAL = "learnlake.route", "learnlake.credential"
 """What an application may note in a request's scope for the access log: the route's template, the credential's number."""
 _BACKLOG = 4096
+_CONNECTIONS_MAX = 20_000
+"""Open connections of one process; Granian's own default is the backlog. More wait unaccepted until one is closed."""
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 access_logger = logging.getLogger("learnlake.access")
 
@@ -97,6 +99,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "http1_settings": HTTP1Settings(header_read_timeout=int(settings.header_timeout_seconds * 1000)),
         "websockets": False,
         "backlog": _BACKLOG,
+        "backpressure": _CONNECTIONS_MAX,
         "log_enabled": False,
     }
     if settings.tls_certificate or settings.tls_key:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import resource
 import signal
+import socket
 import threading
 import time
 import uuid
@@ -156,3 +159,20 @@ def test_workers_end_when_their_parent_is_killed(
             pytest.fail("workers outlived their parent")
         lrs.start()
         assert sum(count for _, _, count in store.counts(lrs.settings)) == 5
+
+
+def test_more_connections_than_the_backlog_are_served(lrs: Lrs) -> None:
+    """Granian takes as many connections as its backlog is long unless told otherwise; the next client then waits for ever."""
+    count = 4_200
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + 200:
+        pytest.skip(f"this system allows {hard} open files to a process")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.ExitStack() as stack:
+        for number in range(count):
+            source = (f"127.0.0.{2 + number // 2_000}", 0)
+            stack.enter_context(
+                socket.create_connection(("127.0.0.1", lrs.port), timeout=30, source_address=source)
+            )
+        with lrs.client() as client:  # shorter than the time after which silent connections are closed
+            assert client.post("/statements", json=statement(), timeout=15).status_code == 200
