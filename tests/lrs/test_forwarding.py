@@ -30,9 +30,10 @@ from learnlake.errors import InputError, SettingsError
 from learnlake.settings import Settings, get_settings
 from lrs import credentials
 from lrs.forwarding import targets
-from lrs.forwarding.delivery import pause_seconds
+from lrs.forwarding.delivery import Verdict, deliver, pause_seconds
 from lrs.removal import Selection, remove
 from lrs.store import targets as store
+from lrs.store.read import Row
 from tests.lrs.served import KEY, SECRET, Lrs, serving, statement
 from tests.lrs.test_resources import attachment, parts, read_parts
 
@@ -312,9 +313,6 @@ def test_pauses_double_with_jitter_and_are_as_long_as_was_asked() -> None:
 def test_retry_after_is_read_in_both_forms(
     settings: Settings, free_port: Callable[[], int], form: str
 ) -> None:
-    from lrs.forwarding.delivery import Verdict, deliver
-    from lrs.store.read import Row
-
     hook = Webhook(free_port())
     asked = "90" if form == "seconds" else email.utils.format_datetime(utc_now(), usegmt=True)
     hook.plan = lambda number, statements: (429, {"Retry-After": asked})
@@ -324,3 +322,26 @@ def test_retry_after_is_read_in_both_forms(
         answer = deliver(client, settings.home, targets.find(connection, "hook"), [row])
     assert answer.verdict is Verdict.LATER
     assert answer.asked_seconds == (90 if form == "seconds" else 0)
+
+
+def test_a_target_that_does_not_answer_in_time_is_tried_later(
+    settings: Settings, free_port: Callable[[], int]
+) -> None:
+    hook, row = (
+        Webhook(free_port()),
+        Row(1, "default", uuid.uuid4().bytes, 0, json.dumps(statement()).encode()),
+    )
+    is_over = threading.Event()
+
+    def plan(number: int, statements: list[dict[str, Any]]) -> int:
+        is_over.wait(20)
+        return 200
+
+    hook.plan = plan
+    add(settings, "hook", hook.url)
+    client = httpx.Client(trust_env=False, timeout=0.2)
+    with targets.changing(settings) as connection, hook.listening(), client:
+        answer = deliver(client, settings.home, targets.find(connection, "hook"), [row])
+        is_over.set()
+    assert (answer.verdict, answer.status) == (Verdict.LATER, 0)
+    assert "ReadTimeout" in answer.reason
