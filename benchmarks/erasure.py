@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import sqlite3
 import sys
@@ -23,6 +24,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from benchmarks._load import cpu_seconds
 from cli.rights import erasure, receipt
 from cli.rights.scan import scan
 from learnlake.settings import Settings, get_settings
@@ -126,21 +128,32 @@ def fingerprint(settings: Settings, tenant: str) -> str:
 
 
 def timed(what: str, work: Callable[[], T]) -> T:
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu()
     answer = work()
-    print(f"{what:56} {time.perf_counter() - start:7.1f} s", flush=True)
+    print(line(what, time.perf_counter() - start, cpu() - used), flush=True)
     return answer
+
+
+def line(what: str, seconds: float, used: float) -> str:
+    return f"{what:56} {seconds:7.1f} s wall {used:7.1f} s CPU"
+
+
+def cpu() -> float:
+    """Processor time of this process and of those that scan for it."""
+    return time.process_time() + sum(
+        cpu_seconds(child.pid or 0) for child in multiprocessing.active_children()
+    )
 
 
 @contextlib.contextmanager
 def steps() -> Iterator[Callable[[str, int, int, str], None]]:
     """A progress that prints each step's seconds as it ends."""
-    begun: dict[str, float] = {}
+    begun: dict[str, tuple[float, float]] = {}
 
     def show(step: str, done: int, total: int, what: str) -> None:
-        begun.setdefault(step, time.perf_counter())
+        start, used = begun.setdefault(step, (time.perf_counter(), cpu()))
         if done == total:
-            print(f"  {step:10} {what:43} {time.perf_counter() - begun[step]:7.1f} s", flush=True)
+            print(line(f"  {step:10} {what}", time.perf_counter() - start, cpu() - used), flush=True)
 
     yield show
 
@@ -175,14 +188,14 @@ def run(settings: Settings, *, count: int, students: int) -> int:
     print(
         f"  hits in {len({hit.path for hit in found.hits})} files, planted copies found {len(in_plants)} of {len(planted)}"
     )
-    start = time.perf_counter()
     with steps() as show:
-        path = erasure.erase(settings, subject, requested_by="benchmark", progress=show)
-    seconds = time.perf_counter() - start
+        path = timed(
+            "erasure, whole",
+            lambda: erasure.erase(settings, subject, requested_by="benchmark", progress=show),
+        )
     contents = receipt.verify(settings.home, path)
     counts = {row["what"]: row["found"] for row in contents["rooms"]}
     is_same = fingerprint(settings, "other") == before
-    print(f"{'erasure, whole':56} {seconds:7.1f} s")
     print(
         f"  {counts['statements']:,} statements removed, {counts['statements of others that name the person']:,} rewritten;"
         f" hits after {len(contents['scan']['hits'])}, unread {len(contents['scan']['unread'])};"

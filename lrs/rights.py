@@ -16,18 +16,16 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from learnlake.errors import BusyError
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
 from lrs import attachments
-from lrs.delta import elected, open_table
 from lrs.redaction import Redactor
 from lrs.removal import Selection, index_texts, remove
 from lrs.statement.prepare import KeyMaker, Prepared
@@ -47,14 +45,12 @@ _SCRUB_TRIES = 100
 _ROWS_LOOKED_AT = 20_000
 _ESCAPED_ASCII = [f"\\u00{high}" for high in "234567"]
 """How JSON may spell a letter that needs no escape: such statements are decoded and looked at."""
-_LOG_SECONDS = 10
-"""A commit of the Delta log takes less."""
 _WHY_REWRITTEN = "they are others' records: the person's identifier gives way to a pseudonym, and they are stored again under their ids"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Chosen:
-    """Sequence numbers: the person's own statements, and those of others that name the person or go with one that does."""
+    """Sequence numbers: the person's own statements and the other halves of voided pairs; and those of others that name the person."""
 
     own: frozenset[int]
     others: frozenset[int]
@@ -100,13 +96,17 @@ class LrsRoom:
         _rewrite_documents(settings, subject, pseudonym)
         _keep_attachments(settings, subject.tenant, back=True)
         path.unlink()
-        expire_log(settings)
         _scrub(settings)
 
     def held(self, settings: Settings, subject: Subject) -> Iterator[HeldFile]:
         with reading(settings) as connection:
             chosen = _choose(settings, connection, subject)
-            lines = (raw + b"\n" for _, raw, _ in _raws(connection, chosen.own))
+            redactor = _redactor(subject)
+            lines = (
+                raw + b"\n"
+                for _, raw, _ in _raws(connection, chosen.own)
+                if redactor.is_person(msgspec.json.decode(raw)["actor"])
+            )
             yield HeldFile(
                 "statements.jsonl", "the person's learning records, one xAPI statement per line", lines
             )
@@ -130,31 +130,6 @@ def _scrub(settings: Settings) -> None:
             time.sleep(0.1)
 
 
-def expire_log(settings: Settings) -> None:
-    """Write the lake's log anew from its present state: older entries keep least and greatest keys of files that are gone.
-
-    A commit of the sealer that is under way may still read them: it is let end first.
-    """
-    table = open_table(settings.home)
-    if table is None:
-        return
-    table.create_checkpoint()
-    newest = f"{table.version():020d}"
-    try:
-        with elected(settings.home):
-            _drop_entries(settings, newest)
-    except BusyError:
-        time.sleep(_LOG_SECONDS)
-        _drop_entries(settings, newest)
-
-
-def _drop_entries(settings: Settings, newest: str) -> None:
-    for path in sorted((settings.home.lake_statements / "_delta_log").iterdir()):
-        is_entry = path.name[:20].isdigit() and path.suffix in {".json", ".parquet", ".crc"}
-        if is_entry and path.name[:20] < newest:
-            path.unlink(missing_ok=True)
-
-
 def _redactor(subject: Subject, pseudonym: str = "") -> Redactor:
     texts = [text for one in subject.identifiers for text in index_texts(one)]
     return Redactor(texts, subject.texts, pseudonym)
@@ -166,24 +141,27 @@ def _choose(settings: Settings, connection: Connection, subject: Subject) -> Cho
     texts = sorted({text for one in subject.identifiers for text in index_texts(one)})
     agents = [(keys.key(subject.tenant, "G", text), text) for text in texts]
     found = rows.selected(connection, rows.Condition(subject.tenant, agents=agents)) if agents else {}
-    found |= _naming_statements(connection, subject)
+    found |= _naming_statements(connection, subject, known=found.keys())
     found |= rows.voiding_partners(connection, subject.tenant, found)
     redactor = _redactor(subject)
-    own, own_ids, voiding = set(), set(), {}
+    own: set[int] = set()
+    ids: dict[str, int] = {}
+    voids: dict[int, str] = {}
     for seq, raw, _ in _raws(connection, found):
         statement = msgspec.json.decode(raw)
+        ids[statement["id"].lower()] = seq
         if redactor.is_person(statement["actor"]):
             own.add(seq)
-            own_ids.add(statement["id"].lower())
-        elif statement["verb"]["id"] == VOIDED:
-            voiding[seq] = str(statement["object"].get("id", "")).lower()
-    # What voids a statement that goes has nothing left to say
-    own |= {seq for seq, target in voiding.items() if target in own_ids}
+        if statement["verb"]["id"] == VOIDED:
+            voids[seq] = str(statement["object"].get("id", "")).lower()
+    # A voided pair goes whole when either half is the person's: what was void must not come back to life
+    pairs = [(seq, ids[target]) for seq, target in voids.items() if target in ids]
+    own |= {seq for pair in pairs if own & set(pair) for seq in pair}
     return Chosen(frozenset(own), frozenset(found.keys() - own), max(found.values(), default=0))
 
 
-def _naming_statements(connection: Connection, subject: Subject) -> dict[int, int]:
-    """seq to `stored` of statements whose text names the person, in whatever place and letter case."""
+def _naming_statements(connection: Connection, subject: Subject, *, known: Set[int]) -> dict[int, int]:
+    """seq to `stored` of further statements whose text names the person, in whatever place and letter case."""
     found: dict[int, int] = {}
     if not subject.texts:
         return found
@@ -195,7 +173,7 @@ def _naming_statements(connection: Connection, subject: Subject) -> dict[int, in
         texts = pl.Series([bytes(raw) for _, _, raw in batch], dtype=pl.Binary).cast(pl.String)
         for row in texts.str.contains_any(patterns, ascii_case_insensitive=True).arg_true().to_list():
             seq, stored, raw = batch[row]
-            if redactor.names(msgspec.json.decode(bytes(raw))):
+            if seq not in known and redactor.names(msgspec.json.decode(bytes(raw))):
                 found[seq] = stored
     return found
 

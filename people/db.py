@@ -171,9 +171,7 @@ def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
     connection.execute("pragma journal_mode=wal")
     connection.execute("pragma synchronous=full")
-    connection.execute(
-        "pragma secure_delete=on"
-    )  # what is deleted or replaced is overwritten, not only forgotten
+    connection.execute("pragma secure_delete=on")  # what is deleted is overwritten, not only forgotten
     connection.execute("pragma foreign_keys=on")
 
 

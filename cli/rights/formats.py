@@ -193,6 +193,7 @@ def _footer(file: pq.ParquetFile) -> Iterator[str]:
 def duckdb_tables(path: Path) -> Iterator[Texts]:
     """Every row of every table of a DuckDB file, its text columns joined."""
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"}) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {literal(str(path))} as scanned (read_only)")
         tables = connection.execute(
             "select schema_name, table_name, list(column_name order by column_index), list(data_type order by column_index)"

@@ -23,7 +23,7 @@ _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Needle:
-    """One text. `label` may be shown: it says what the text is and never tells it. `is_key`: a key, which the audit trail keeps."""
+    """One text. `label` may be shown: it says what the text is and never tells it. `is_key`: one of our own keys, which nothing encodes and the audit trail keeps."""
 
     label: str
     text: str
@@ -39,15 +39,13 @@ def needles_of(subject: Subject) -> tuple[Needle, ...]:
 
     for number, one in enumerate(subject.identifiers, start=1):
         label = f"identifier {number} ({one.kind})"
-        if one.kind == "account":
-            home_page, name = one.account_parts
-            for text in _accounts(home_page, name):
-                add(label, text)
-            value = name
-        else:
-            value = re.sub("^mailto:", "", one.value, flags=re.IGNORECASE)
+        home_page, value = one.account_parts if one.kind == "account" else ("", one.value)
+        value = re.sub("^mailto:", "", value, flags=re.IGNORECASE)
         if is_distinctive(value):
             add(label, value)
+        elif one.kind == "account":
+            for text in _accounts(home_page, value):
+                add(label, text)
     for number, mark in enumerate(subject.marks, start=1):
         if is_distinctive(mark):
             add(f"mark {number}", mark)
@@ -98,15 +96,19 @@ class Matcher:
 
     def __init__(self, needles: Sequence[Needle]) -> None:
         self.needles = tuple(needles)
-        self._patterns = sorted({spelling for needle in self.needles for spelling in encodings(needle.text)})
+        spelt = {
+            spelling
+            for needle in self.needles
+            for spelling in ({needle.text} if needle.is_key else encodings(needle.text))
+        }
+        self._patterns = sorted(spelt) + _ESCAPED_ASCII
 
     def candidates(self, texts: pl.Series) -> list[int]:
         """Rows of `texts` (String) that may hold a needle; rows that spell ASCII in JSON escapes are looked at too."""
-        if not self._patterns or texts.is_empty():
+        if texts.is_empty():
             return []
         found = texts.str.contains_any(self._patterns, ascii_case_insensitive=True)
-        escaped = texts.str.contains_any(_ESCAPED_ASCII, ascii_case_insensitive=True)
-        return (found | escaped).fill_null(False).arg_true().to_list()
+        return found.fill_null(False).arg_true().to_list()
 
     def labels(self, text: str) -> set[str]:
         """Labels of the needles in `text`, each standing by itself: `ann-1` is not in `joann-1` nor in `ann-12`."""
@@ -114,9 +116,8 @@ class Matcher:
         found = set()
         for needle in self.needles:
             bounded = _bounded(needle.text)
-            if any(bounded.search(view) for view in views) or any(
-                spelling in text for spelling in _coded(needle.text)
-            ):
+            coded = () if needle.is_key else _coded(needle.text)
+            if any(bounded.search(view) for view in views) or any(spelling in text for spelling in coded):
                 found.add(needle.label)
         return found
 

@@ -43,11 +43,16 @@ def _table(connection: sqlite3.Connection, table: str) -> Iterator[Texts]:
     tenant = "tenant" if any(name == "tenant" for name, _ in columns) else "null"
     joined = " || x'1f' || ".join(f"coalesce(cast({quoted(name)} as blob), x'')" for name in worded)
     place = f"table {table}"
-    cursor = connection.execute(f"select {tenant}, cast({joined} as blob) from {quoted(table)}")
+    begins_packed = " or ".join(f"substr({quoted(name)}, 1, 2) in {_PACKED}" for name in worded)
+    cursor = connection.execute(
+        f"select {tenant}, cast({joined} as blob), {begins_packed} from {quoted(table)}"
+    )
+    has_packed = False
     while found := cursor.fetchmany(_BATCH_ROWS):
-        tenants = pl.Series([None if t is None else t.decode() for t, _ in found], dtype=pl.String)
-        yield Texts(place, as_texts([content for _, content in found]), tenants)
-    for name in worded:
+        has_packed = has_packed or any(row[2] for row in found)
+        tenants = pl.Series([None if row[0] is None else row[0].decode() for row in found], dtype=pl.String)
+        yield Texts(place, as_texts([row[1] for row in found]), tenants)
+    for name in worded if has_packed else ():
         blobs = connection.execute(
             f"select {tenant}, cast({quoted(name)} as blob) from {quoted(table)}"
             f" where substr(cast({quoted(name)} as blob), 1, 2) in {_PACKED}"
