@@ -184,6 +184,10 @@ class Settings(BaseSettings):
     body_max_bytes: int = Field(
         16 * 1024 * 1024, description="Largest request body; above it the LRS answers 413."
     )
+    bodies_max_bytes: int = Field(
+        256 * 1024 * 1024,
+        description="Bodies in memory of all requests together, above which the LRS answers 503.",
+    )
     attachments_max_bytes: int = Field(
         256 * 1024 * 1024, description="Largest request with attachments, which are streamed to files."
     )

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from learnlake.settings import Settings
 from lrs.answers import SECTION_ERRORS, ApiError
 from lrs.authentication import Authenticator
+from lrs.body import Room
 from lrs.metrics import Metrics
 from lrs.protocol import (
     VERSION_HEADER,
@@ -104,7 +105,8 @@ class Application:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         store = Store(self._settings)
         authenticator = Authenticator(self._settings, store)
-        app.state.service = Service(self._settings, store, authenticator, Metrics(self._settings, store))
+        metrics, room = Metrics(self._settings, store), Room(self._settings.bodies_max_bytes)
+        app.state.service = Service(self._settings, store, authenticator, metrics, room)
         # Thousands of statements are in flight, each some hundred objects and none in a cycle: looking for cycles after every
         # 700 new objects, as Python does by itself, costs an eighth of what storing a batch costs.
         gc.freeze()

@@ -15,8 +15,36 @@ _PIECE_BYTES = 256 * 1024
 _IN_A_THREAD_FROM_BYTES = 64 * 1024
 
 
-async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
-    """The whole body; 413 as soon as it is larger than `limit` bytes, 408 when it is not there in time."""
+class Room:
+    """The memory for bodies: what all requests in flight hold of theirs, together at most `limit` bytes.
+
+    Who finds no room is told to come back. A request that is alone always has room.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held_bytes = 0
+
+    def take(self, request: Request, size: int) -> None:
+        """`size` bytes more of the request's body are here."""
+        if self._held_bytes + size > self._limit and self._held_bytes > request.held_bytes:
+            raise ApiError(
+                503,
+                "too much is being sent at once; nothing of this was stored",
+                SECTION_ERRORS,
+                headers={"Retry-After": "1"},
+            )
+        self._held_bytes += size
+        request.held_bytes += size
+
+    def release(self, request: Request) -> None:
+        """The request is answered."""
+        self._held_bytes -= request.held_bytes
+        request.held_bytes = 0
+
+
+async def read_body(request: Request, room: Room, *, limit: int, seconds: float) -> bytes:
+    """The whole body; 413 as soon as it is larger than `limit` bytes, 408 when it is not there in time, 503 without room."""
     unpacker = _unpacker(request, limit)
     chunks, size, more = [], 0, True
     try:
@@ -25,10 +53,11 @@ async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
                 chunk, more = await request.receive()
                 if not chunk:
                     continue
-                chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
+                room.take(request, len(chunk))
+                chunks.append(chunk)
                 if more:
                     _extend(deadline, len(chunk))
     except TimeoutError:
@@ -37,8 +66,11 @@ async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
     if unpacker is None:
         return body
     if len(body) < _IN_A_THREAD_FROM_BYTES:
-        return unpacker.whole(body)
-    return await asyncio.to_thread(unpacker.whole, body)
+        unpacked = unpacker.whole(body)
+    else:
+        unpacked = await asyncio.to_thread(unpacker.whole, body)
+    room.take(request, len(unpacked))
+    return unpacked
 
 
 async def stream_body(request: Request, *, limit: int, seconds: float) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ from lrs.answers import (
     ApiError,
 )
 from lrs.authentication import Authenticator
-from lrs.body import read_body, stream_body
+from lrs.body import Room, read_body, stream_body
 from lrs.compression import COMPRESSED_FROM_BYTES, compress
 from lrs.credentials import Credential
 from lrs.metrics import Metrics
@@ -50,6 +50,7 @@ class Service:
     store: Store
     authenticator: Authenticator
     metrics: Metrics
+    room: Room
 
 
 @dataclasses.dataclass(slots=True)
@@ -88,10 +89,7 @@ class Call:
 
     async def body(self) -> bytes:
         """The whole body, up to the limit."""
-        settings = self.service.settings
-        return await read_body(
-            self.request, limit=settings.body_max_bytes, seconds=settings.body_timeout_seconds
-        )
+        return await _body(self.request, self.service)
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body in pieces, up to the limit of attachments."""
@@ -139,6 +137,8 @@ def resource(
         except Exception:
             logger.exception("a request failed")
             response = ApiError(500, "the LRS failed; its log says how", SECTION_ERRORS).response()
+        finally:
+            service.room.release(request)
         await _finish(response, service, version)
         if len(getattr(response, "body", b"")) >= COMPRESSED_FROM_BYTES:
             await compress(response, request.headers.get("accept-encoding", ""))
@@ -202,16 +202,22 @@ def _version(request: Request, base_version: Version, *, is_open: bool) -> Versi
     raise ApiError(400, f"version {named[:40]!r} is not supported; 1.0.x and 2.0.x are", SECTION_VERSIONING)
 
 
+async def _body(request: Request, service: Service) -> bytes:
+    settings = service.settings
+    return await read_body(
+        request, service.room, limit=settings.body_max_bytes, seconds=settings.body_timeout_seconds
+    )
+
+
 async def _unfold(request: Request, service: Service, base_version: Version) -> Request:
     """The request that a form of version 1.0.x stands for; version 2.0 has no such forms."""
     named = request.headers.get(_VERSION_NAME)
     if base_version is Version.V2 if named is None else _V2(named):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
-    settings = service.settings
-    body = await read_body(request, limit=settings.body_max_bytes, seconds=settings.body_timeout_seconds)
-    unfolded = await unfold(request, body)
+    unfolded = await unfold(request, await _body(request, service))
     if _V2(unfolded.headers.get(_VERSION_NAME, "")):
         raise ApiError(400, "version 2.0 has no alternate request syntax", SECTION_ALTERNATE)
+    unfolded.held_bytes, request.held_bytes = request.held_bytes, 0
     return unfolded
 
 

@@ -16,9 +16,12 @@ class ClientGone(Exception):
 
 
 class Request:
-    """`headers` are by lower-case name; of a header that is there twice the first counts. `token` is the path's variable end."""
+    """`headers` are by lower-case name; of a header that is there twice the first counts. `token` is the path's variable end.
 
-    __slots__ = ("_receive", "headers", "method", "scope", "token")
+    `held_bytes`: how much of its body is in memory, as `lrs.body.Room` counts it.
+    """
+
+    __slots__ = ("_receive", "headers", "held_bytes", "method", "scope", "token")
 
     def __init__(self, scope: Scope, receive: Receive, token: str = "") -> None:
         self.scope = scope
@@ -27,6 +30,7 @@ class Request:
             name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])
         }
         self.token = token
+        self.held_bytes = 0
         self._receive = receive
 
     @property

@@ -185,6 +185,7 @@ async def _take(
     folder = folder_of(settings.home, call.credential.tenant)
     with Parts(content_type, folder, json_limit=settings.body_max_bytes) as parts:
         body = await parts.read(call.stream())
+        call.service.room.take(call.request, len(body))
         items = prepare_all(body, lambda statements: parts.check(statements, call.version))
         # A file without its statement does no harm, a statement without its file would.
         parts.keep()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import re
 import signal
@@ -151,6 +152,28 @@ def test_clients_that_are_slow_on_purpose_are_let_go(start: Start) -> None:
             time.sleep(0.8)
             steady.sendall(padded[1_900:])
             assert rest(steady).startswith(b"HTTP/1.1 200 ")
+
+
+def test_bodies_in_flight_share_one_room(start: Start) -> None:
+    """However many connections there are, what they hold in memory is bounded; whoever finds no room is told to come back."""
+    waiting = json.dumps(statement(result={"response": "x" * 80_000})).encode()
+    large = statement(result={"response": "x" * 60_000})
+    with start(bodies_max_bytes=100_000) as lrs, lrs.client() as client, connect(lrs) as slow:
+        slow.sendall(head(Content_Length=len(waiting), Connection="close") + b"\r\n" + waiting[:-1])
+        answer = client.post("/statements", json=large)
+        while answer.status_code == 200:  # until the slow one's body has arrived
+            answer = client.post("/statements", json=large)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        packed = gzip.compress(json.dumps(large).encode())
+        as_gzip = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        assert client.post("/statements", content=packed, headers=as_gzip).status_code == 503
+        assert client.post("/statements", json=statement()).status_code == 200
+        slow.sendall(waiting[-1:])
+        assert rest(slow).startswith(b"HTTP/1.1 200 ")
+        for _ in range(3):
+            assert client.post("/statements", content=packed, headers=as_gzip).status_code == 200
+        alone = statement(result={"response": "x" * 300_000})
+        assert client.post("/statements", json=alone).status_code == 200
 
 
 @pytest.mark.parametrize(
