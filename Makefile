@@ -51,7 +51,7 @@ format: $(READY_DEV)    ## mend what ruff can mend
 lock: setup      ## compile the hashed requirements from the ranges in pyproject.toml
 	$(UV) pip compile requirements/uv.in --universal --generate-hashes --no-emit-index-url --quiet -o requirements/uv.txt
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --excludes requirements/excludes.txt --quiet -o requirements/runtime.txt
-	$(UV) pip compile pyproject.toml --group dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --excludes requirements/excludes.txt -c requirements/runtime.txt --quiet -o requirements/dev.txt
+	$(UV) pip compile pyproject.toml --group dev --extra postgres --extra ldap --universal --python-version 3.11 --generate-hashes --no-emit-index-url --excludes requirements/excludes.txt -c requirements/runtime.txt --quiet -o requirements/dev.txt
 
 clean:           ## remove the environment and the home folder
 	rm -rf $(VENV) var

@@ -22,9 +22,9 @@ from starlette.routing import Route
 from api import oneroster, scim
 from api.bodies import SmallBodies
 from learnlake import audit, bearer
-from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError
+from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError, UnreachableError
 from learnlake.settings import Settings, get_settings
-from people import external, policy, sessions
+from people import policy, sessions, tokens
 from people.db import open_people
 from people.sessions import Viewer
 from warehouse import export, snapshot
@@ -87,7 +87,9 @@ def _answering(route: Answer) -> Answer:
         try:
             return await route(request)
         except LearnlakeError as error:
-            status = {AccessError: 403, InputError: 400, PipelineError: 503}.get(type(error), 500)
+            status = {AccessError: 403, InputError: 400, PipelineError: 503, UnreachableError: 503}.get(
+                type(error), 500
+            )
             body = {"error": error.what, "where": error.where, "mend": error.mend}
             return JSONResponse({name: text for name, text in body.items() if text}, status_code=status)
 
@@ -244,7 +246,7 @@ async def _viewer(request: Request) -> Viewer | None:
     if SCOPE not in identity.scopes:
         raise AccessError(f"The token has not the scope {SCOPE}")
     find = functools.partial(
-        external.viewer_of, tenant=identity.tenant, issuer=identity.issuer, subject=identity.subject
+        tokens.viewer_of, tenant=identity.tenant, issuer=identity.issuer, subject=identity.subject
     )
     return await run_in_threadpool(find, _engine(request))
 

@@ -378,6 +378,16 @@ def user_second_factor(
             console.print(f"{login} has no second factor.")
 
 
+@user_app.command("check-directory")
+def user_check_directory() -> None:
+    """Ask the directory about everybody who is logged in with it; end the sessions of those it has shut out."""
+    from people import directory
+
+    with people_engine() as engine:
+        asked, ended = directory.check_sessions(engine)
+    console.print(f"{asked} account(s) asked about; {ended} session(s) ended.")
+
+
 @user_app.command("roles")
 def user_roles(
     login: Login,

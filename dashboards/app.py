@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit import config
 
 from dashboards import account, design, login, oidc, session
 from dashboards.guard import Guard
+from dashboards.visit import people_of
 from data_contracts.load import mart_contracts
+from learnlake.errors import LearnlakeError
+from learnlake.settings import get_settings
+from people import directory
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +38,27 @@ def _hide_error(error: Exception) -> bool:
     return True
 
 
+@contextlib.asynccontextmanager
+async def _lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Ask the directory now and then about those who have logged in with it, as long as the server runs."""
+    known = get_settings().ldap
+    asking = asyncio.create_task(_ask_directory(known.check_minutes * 60)) if known else None
+    try:
+        yield
+    finally:
+        if asking:
+            asking.cancel()
+
+
+async def _ask_directory(seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await run_in_threadpool(lambda: directory.check_sessions(people_of(get_settings())))
+        except LearnlakeError as error:
+            _log.warning("the directory could not be asked: %s", error.what)
+
+
 _configure()
 assert (
     session
@@ -40,4 +69,5 @@ app = st.App(
     routes=[*login.ROUTES, *oidc.ROUTES, *account.ROUTES],
     middleware=[Middleware(Guard)],
     on_script_error=_hide_error,
+    lifespan=_lifespan,
 )

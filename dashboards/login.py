@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from dashboards import forms
 from dashboards.visit import COOKIE, people_of, viewer_of
-from learnlake.errors import AccessError, InputError
+from learnlake.errors import AccessError, InputError, UnreachableError
 from learnlake.settings import get_settings
 from people import resets, second_factor, sessions
 
@@ -53,8 +53,9 @@ async def log_in(request: Request) -> Response:
                 replaces=request.cookies.get(COOKIE),
             )
         )
-    except AccessError as error:
-        return _form(request, target, problem=forms.words(error), login=fields["login"], status=401)
+    except (AccessError, UnreachableError) as error:
+        status = 401 if isinstance(error, AccessError) else 503
+        return _form(request, target, problem=forms.words(error), login=fields["login"], status=status)
     return admitted(request, admission, target)
 
 

@@ -5,6 +5,7 @@ LearnlakeError
 ├── InputError         somebody's file, request or argument is not usable as it is
 │   └── RosterError    a roster or catalogue, refused whole; carries one entry per bad row
 ├── AccessError        the policy says no
+├── UnreachableError   a service that Learnlake asks does not answer
 ├── BusyError          another process holds what is needed (home folder, working file, port)
 ├── StoreError         the statement store cannot do what it is asked
 ├── DeliveryError      statements could not be delivered to an LRS
@@ -52,6 +53,10 @@ class RosterError(InputError):
 
 class AccessError(LearnlakeError):
     """The policy says no. Says nothing about what exists."""
+
+
+class UnreachableError(LearnlakeError):
+    """A service that Learnlake asks does not answer."""
 
 
 class BusyError(LearnlakeError):

@@ -49,6 +49,19 @@ Role = Literal["teacher", "assistant", "principal", "guardian", "student", "admi
 """All roles. Somebody who holds several begins a session in the first of them."""
 
 
+def _secret(name: str, given: SecretStr | None, file: Path | None) -> str | None:
+    if file is None:
+        return given.get_secret_value() if given else None
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"The secret of {name!r} cannot be read: {error.strerror}",
+            where=str(file),
+            mend="name a file that this process may read",
+        ) from error
+
+
 class OidcProvider(BaseModel):
     """One OpenID provider that people may log in with (docs/operators.md has examples)."""
 
@@ -82,16 +95,52 @@ class OidcProvider(BaseModel):
     @property
     def secret(self) -> str | None:
         """The client's secret, read from its file where there is one. SettingsError when that can't be read."""
-        if self.client_secret_file is None:
-            return self.client_secret.get_secret_value() if self.client_secret else None
-        try:
-            return self.client_secret_file.read_text().strip()
-        except OSError as error:
-            raise SettingsError(
-                f"The client secret of {self.name!r} cannot be read: {error.strerror}",
-                where=str(self.client_secret_file),
-                mend="name a file that this process may read in client_secret_file",
-            ) from error
+        return _secret(self.name, self.client_secret, self.client_secret_file)
+
+
+class LdapDirectory(BaseModel):
+    """The directory that people may log in with: LDAP or Active Directory (docs/operators.md has examples)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    url: str
+    ca_file: Path | None = None
+    bind_dn: str | None = None
+    bind_password: SecretStr | None = None
+    bind_password_file: Path | None = None
+    search_base: str
+    search_filter: str = "(uid={login})"
+    user_dn: str | None = None
+    disabled_filter: str | None = None
+    subject_attribute: str = "entryUUID"
+    link_by: Literal["login", "email", "sourced_id"] | None = "login"
+    link_attribute: str = "mail"
+    tenant: str
+    home_page: str | None = None
+    create_accounts: bool = False
+    group_filter: str = "(member={dn})"
+    group_roles: dict[str, Literal["administrator", "analyst"]] = Field(default_factory=dict)
+    timeout_seconds: int = Field(5, ge=1, le=60)
+    check_minutes: float = Field(15, gt=0)
+
+    @model_validator(mode="after")
+    def _usable(self) -> LdapDirectory:
+        if urlsplit(self.url).scheme not in {"ldap", "ldaps"} or not urlsplit(self.url).hostname:
+            raise ValueError(f"the url of {self.name!r} must be ldaps://HOST or ldap://HOST")
+        if "{login}" not in (self.user_dn or self.search_filter):
+            raise ValueError(f"{self.name!r} needs {{login}} in user_dn or search_filter")
+        if self.link_by == "sourced_id" and not self.home_page:
+            raise ValueError(f"{self.name!r} links by sourced_id and needs home_page, the roster's")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def secret(self) -> str | None:
+        """The password of `bind_dn`, read from its file where there is one. SettingsError when that can't be read."""
+        return _secret(self.name, self.bind_password, self.bind_password_file)
 
 
 class Settings(BaseSettings):
@@ -165,6 +214,10 @@ class Settings(BaseSettings):
         None,
         description="Address under which people reach the dashboards, such as https://learn.example.org: for links, "
         "for OIDC, and for cookies that travel by TLS only.",
+    )
+    ldap: LdapDirectory | None = Field(
+        None,
+        description="LDAP or Active Directory to log in with, as JSON or as [ldap] in learnlake.toml; extra `ldap`.",
     )
     oidc_providers: tuple[OidcProvider, ...] = Field(
         (), description="OpenID providers to log in with, as JSON or as [[oidc_providers]] in learnlake.toml."

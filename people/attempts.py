@@ -45,6 +45,15 @@ def forgive(connection: Connection, name: str, *, of: Guessed = "passwords") -> 
     connection.execute(delete(login_failure).where(login_failure.c.login_hash == failure_key(name, of)))
 
 
+def take_back(engine: Engine, name: str) -> None:
+    """Count the last try of `name` no more: nobody could judge it."""
+    failed = login_failure.c
+    this = failed.login_hash == failure_key(name, "passwords")
+    values = {"failure_count": failed.failure_count - 1, "locked_until": None}
+    with writing(engine) as connection:
+        connection.execute(update(login_failure).where(this).values(**values))
+
+
 def _lock(failure_count: int, at: dt.datetime) -> dt.datetime | None:
     if failure_count < FREE_FAILURES:
         return None

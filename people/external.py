@@ -12,11 +12,9 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
 from learnlake.identity import Identifier, identifier_key, identity_secret
-from people import accounts, second_factor, sessions
+from people import accounts, passwords
 from people.accounts import Account
-from people.db import now, reading, settings_of, today, writing
-from people.roles import roles_held
-from people.sessions import Viewer
+from people.db import now, reading, settings_of, writing
 from people.tables import account, external_identity, identifier, person
 
 UNKNOWN = "Nobody here is known by that log-in"
@@ -33,6 +31,8 @@ class Proof:
     email: str | None = None
     sourced_id: str | None = None
     home_page: str | None = None
+    login: str | None = None
+    """The log-in by which the issuer knows somebody: links to an account of that name without a password here."""
 
 
 def account_for(engine: Engine, proof: Proof, *, may_create: bool, source: str) -> Account:
@@ -40,7 +40,7 @@ def account_for(engine: Engine, proof: Proof, *, may_create: bool, source: str) 
 
     AccessError, audited, for somebody unknown, and where several accounts could be meant.
     """
-    login = _linked(engine, proof)
+    login = linked(engine, tenant=proof.tenant, issuer=proof.issuer, subject=proof.subject)
     if login is None:
         try:
             login = _link(engine, proof, may_create=may_create)
@@ -54,39 +54,13 @@ def account_for(engine: Engine, proof: Proof, *, may_create: bool, source: str) 
     return accounts.get(engine, login)
 
 
-def viewer_of(engine: Engine, *, tenant: str, issuer: str, subject: str) -> Viewer | None:
-    """Who asks with an access token of `issuer`, read live. Only somebody who has logged in with that issuer before is known.
-
-    None for an account that is closed or holds no role, and for one that needs a second factor which the issuer does not ask for.
-    """
-    login = _linked(engine, Proof(tenant, issuer, subject, method="token"))
-    if login is None:
-        return None
-    known = accounts.get(engine, login)
-    with reading(engine) as connection:
-        held = roles_held(
-            connection,
-            tenant=tenant,
-            account_id=known.account_id,
-            person_key=known.person_key,
-            today=today(engine),
-        )
-    if known.is_disabled or not held:
-        return None
-    providers = settings_of(engine).oidc_providers
-    if not any(p.has_second_factor for p in providers if (p.issuer, p.tenant) == (issuer, tenant)) and (
-        second_factor.is_enrolled(engine, known.account_id) or sessions.owes_second_factor(engine, known)
-    ):
-        return None
-    return Viewer(known.account_id, known.person_key, tenant, held[0], held, known.login)
-
-
-def _linked(engine: Engine, proof: Proof) -> str | None:
+def linked(engine: Engine, *, tenant: str, issuer: str, subject: str) -> str | None:
+    """The log-in of the account that is tied to `subject` at `issuer`."""
     theirs = external_identity.c
     query = (
         select(account.c.login)
         .join(external_identity, theirs.account_id == account.c.account_id)
-        .where(theirs.tenant == proof.tenant, theirs.issuer == proof.issuer, theirs.subject == proof.subject)
+        .where(theirs.tenant == tenant, theirs.issuer == issuer, theirs.subject == subject)
     )
     with reading(engine) as connection:
         return connection.scalar(query)
@@ -152,11 +126,14 @@ def _logins(connection: Connection, proof: Proof, persons: list[str]) -> list[st
     if proof.email:
         same = func.lower(account.c.login) == proof.email.lower()
         found.update(connection.execute(of_tenant.where(same)).scalars())
+    if proof.login:
+        same = (account.c.login == proof.login) & (account.c.password_hash == passwords.NONE)
+        found.update(connection.execute(of_tenant.where(same)).scalars())
     return sorted(found)
 
 
 def _create(engine: Engine, proof: Proof, person_key: str) -> str:
     """An account without a password for a person of the roster, who holds a role already; InputError otherwise."""
-    login = (proof.email or f"{proof.method}:{proof.subject}")[:254]
+    login = (proof.login or proof.email or f"{proof.method}:{proof.subject}")[:254]
     made = accounts.create(engine, tenant=proof.tenant, login=login, password=None, person_key=person_key)
     return made.login

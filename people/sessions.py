@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
-from people import accounts, second_factor
+from people import accounts, directory, second_factor
 from people.db import BUSY_SECONDS, now, reading, settings_of, today, writing
 from people.roles import roles_held
 from people.tables import account, login_challenge, login_session
@@ -86,13 +86,19 @@ def log_in(engine: Engine, login: str, password: str, source: str, *, code: str 
 def begin(
     engine: Engine, login: str, password: str, source: str, *, replaces: str | None = None
 ) -> Admission:
-    """Admit whoever knows the password. AccessError otherwise, audited."""
+    """Admit whoever knows the password: of an account here, or of the directory where there is none here.
+
+    AccessError otherwise, audited; UnreachableError while the directory does not answer.
+    """
     try:
-        known = accounts.verify(engine, login, password)
+        if directory.is_asked(engine, login):
+            known, method = directory.verify(engine, login, password, source)
+        else:
+            known, method = accounts.verify(engine, login, password), "password"
     except AccessError:
         _audit(engine, accounts.find(engine, login), "log-in", source, "refused")
         raise
-    return admit(engine, known, source, method="password", replaces=replaces)
+    return admit(engine, known, source, method=method, replaces=replaces)
 
 
 def admit(
