@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.people import Tenant, console, people_engine, table_of
+from cli.people import Tenant, console, note, people_engine, table_of
 from learnlake.errors import InputError
 from learnlake.settings import get_settings
 
@@ -30,6 +30,7 @@ def identity_list(
 
     if unknown == (person is not None):
         raise InputError("Say whose identifiers you want", mend="give either --person KEY or --unknown")
+    note(tenant, "list-identifiers", f"person:{person}" if person else "unknown actors")
     with people_engine() as engine:
         if person is not None:
             table = table_of("identifier_key", "kind", "identifier", "from")

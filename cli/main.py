@@ -37,6 +37,7 @@ ENTRIES = (
         "cli.research:app/research-export",
         "Records for researchers: consented, k-anonymous.",
     ),
+    Entry("keys", "cli.keys:app", "Keys that identities are sealed with: rotate, retire."),
     Entry("audit", "cli.audit:app", "The audit trail: verify, search, purge."),
     Entry("erase", "cli.rights.commands:erase_app", "Erase a person from every room, with a signed receipt."),
     Entry("portability", "cli.rights.commands:app/portability", "Everything held on a person, as one zip."),

@@ -352,6 +352,17 @@ class Settings(BaseSettings):
         le=1,
         description="A research export is blurred further until at most this share of people must be left out.",
     )
+    identity_key: str | None = Field(
+        None,
+        description="Key that seals names and identifiers in people.db: 32 bytes in base64; while rotating, the new one, a comma, the old one.",
+    )
+    identity_key_file: Path | None = Field(
+        None,
+        description="File that holds the key instead, one per line, the newest first; default: secrets/identity-keys in the home folder.",
+    )
+    identity_key_command: str | None = Field(
+        None, description="Command that prints the key instead, such as one of a vault. Run without a shell."
+    )
     time_zone: str = Field(
         "UTC",
         description="The schools' time zone, such as Europe/Berlin: decides on which day somebody comes of age.",
@@ -457,6 +468,8 @@ def describe_settings(settings: Settings) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
+        if name == "identity_key" and value:
+            value = "***"
         if name == "database_url" and value:
             value = _mask_password(str(value))
         rows.append(

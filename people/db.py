@@ -19,12 +19,12 @@ from sqlalchemy.exc import OperationalError
 
 from learnlake import clock
 from learnlake.errors import BusyError, InputError, StoreError
-from learnlake.home import Home
 from learnlake.settings import Settings
-from people.tables import revision, utc_now
+from people.sealing import Keyring, Sealed, ensure_key, keyring_of, open_all
+from people.tables import revision, sealing_key, utc_now
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a test holds it equal to alembic's own answer."""
 
 BUSY_SECONDS = 60
@@ -42,11 +42,12 @@ def open_people(settings: Settings) -> Engine:
     path = settings.home.people_db
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    engine.dialect.learnlake_keyring = Keyring(settings)  # type: ignore[attr-defined]
     engine = engine.execution_options(learnlake_settings=settings)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     if _version(engine) != HEAD:
-        _migrate(engine, settings.home)
+        _migrate(engine, settings)
     return engine
 
 
@@ -132,9 +133,19 @@ def read_frame(connection: Connection, query: Select, schema: pl.Schema) -> pl.D
     cursor = held.execute(text_of_query)
     parts = [pl.DataFrame(schema=raw)]
     while rows := cursor.fetchmany(_CHUNK_ROWS):
-        parts.append(pl.DataFrame(rows, schema=raw, orient="row"))
+        parts.append(_opened(connection, query, pl.DataFrame(rows, schema=raw, orient="row")))
     dates = [pl.col(name).str.to_date("%F") for name, kind in schema.items() if kind == pl.Date]
     return pl.concat(parts).with_columns(dates).cast(schema)
+
+
+def _opened(connection: Connection, query: Select, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with what is sealed in its columns opened, as SQLAlchemy's own rows would have it."""
+    keyring = keyring_of(connection.dialect)
+    return frame.with_columns(
+        pl.Series(column.name, open_all(keyring, frame[column.name], column.type.place), dtype=pl.String)
+        for column in query.selected_columns
+        if isinstance(column.type, Sealed)
+    )
 
 
 def bump_revision(connection: Connection) -> None:
@@ -186,16 +197,18 @@ def _version(engine: Engine) -> str | None:
         return connection.execute(text("select version_num from alembic_version")).scalar()
 
 
-def _migrate(engine: Engine, home: Home) -> None:
+def _migrate(engine: Engine, settings: Settings) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
-    config = Config()
+    config, home = Config(), settings.home
     config.set_main_option("script_location", str(MIGRATIONS))
     with file_lock(home.run / "people-migrate.lock"):
         if _version(engine) == HEAD:
             return
+        if not inspect(engine).has_table(sealing_key.name):
+            ensure_key(settings)
         try:
             with writing(engine) as connection:
                 config.attributes["connection"] = connection

@@ -46,11 +46,14 @@ def list_identifiers(engine: Engine, tenant: str, person_key: str) -> list[Known
     with reading(engine) as connection:
         _check_person(connection, tenant, person_key)
         rows = connection.execute(
-            select(identifier.c.identifier_key, identifier.c.kind, identifier.c.value, identifier.c.source)
-            .where(identifier.c.tenant == tenant, identifier.c.person_key == person_key)
-            .order_by(identifier.c.kind, identifier.c.value)
+            select(
+                identifier.c.identifier_key, identifier.c.kind, identifier.c.value, identifier.c.source
+            ).where(identifier.c.tenant == tenant, identifier.c.person_key == person_key)
         )
-        return [Known(row[0], row[1], row[2], row[3]) for row in rows]
+        return sorted(
+            (Known(row[0], row[1], row[2], row[3]) for row in rows),
+            key=lambda known: (known.kind, known.value),
+        )
 
 
 def join(engine: Engine, home: Home, tenant: str, keep: str, other: str, *, actor_key: str = OPERATOR) -> int:

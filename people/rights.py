@@ -43,7 +43,16 @@ LINK_COLUMNS = ("giver_key", "granted_by", "actor_key")
 """Who did something in a row about somebody else: the row stays, `ERASED` takes the key's place."""
 ERASED = "erased"
 IMPERSONAL = frozenset(
-    {"organisation", "academic_session", "course", "section", "roster_client", "roster_token", "revision"}
+    {
+        "organisation",
+        "academic_session",
+        "course",
+        "section",
+        "roster_client",
+        "roster_token",
+        "revision",
+        "sealing_key",
+    }
 )
 """Tables of schools, courses, sections and other systems: no row of them is about one person."""
 SECRET_COLUMNS = frozenset(

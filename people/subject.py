@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, select
 
 from learnlake.errors import InputError
 from learnlake.identity import Identifier, identifier_key, identity_secret
@@ -53,31 +53,38 @@ def find_subject(engine: Engine, named: str, *, by: str | None = None, tenant: s
 
 
 def _matches(connection: Connection, way: str, named: str, tenant: str | None) -> set[Person]:
-    conditions: list[tuple[ColumnElement[str], ColumnElement[str], ColumnElement[bool]]] = []
-    if way == "key":
-        conditions = [(person.c.tenant, person.c.person_key, person.c.person_key == named)]
-    elif way == "login":
-        is_held = and_(account.c.login == named, account.c.person_key.is_not(None))
-        conditions = [(account.c.tenant, account.c.person_key, is_held)]
-    elif way == "sis-id":
-        is_theirs = or_(person.c.sourced_id == named, person.c.username == named)
-        conditions = [(person.c.tenant, person.c.person_key, is_theirs)]
-    else:
-        conditions = [
-            (
-                identifier.c.tenant,
-                identifier.c.person_key,
-                and_(identifier.c.kind == known.kind, func.lower(identifier.c.value) == known.value.lower()),
-            )
-            for known in spellings(named)
-        ]
-    found: set[Person] = set()
-    for place, key, condition in conditions:
-        query = select(place, key).where(condition)
-        if tenant is not None:
-            query = query.where(place == tenant)
-        found.update((row[0], row[1]) for row in connection.execute(query))
-    return found
+    if way == "sis-id":
+        known = select(person.c.tenant, person.c.person_key, person.c.sourced_id, person.c.username)
+        return _those(connection, known, person.c.tenant, tenant, lambda *told: named in told)
+    if way == "identifier":
+        wanted = {(one.kind, one.value.lower()) for one in spellings(named)}
+        known = select(
+            identifier.c.tenant, identifier.c.person_key, identifier.c.kind, identifier.c.value
+        ).where(identifier.c.kind.in_([kind for kind, _ in wanted]))
+        return _those(
+            connection,
+            known,
+            identifier.c.tenant,
+            tenant,
+            lambda kind, value: (kind, value.lower()) in wanted,
+        )
+    table = person if way == "key" else account
+    same = person.c.person_key == named if way == "key" else account.c.login == named
+    known = select(table.c.tenant, table.c.person_key).where(same, table.c.person_key.is_not(None))
+    return _those(connection, known, table.c.tenant, tenant, lambda: True)
+
+
+def _those(
+    connection: Connection,
+    query: Select,
+    place: ColumnElement[str],
+    tenant: str | None,
+    is_meant: Callable[..., bool],
+) -> set[Person]:
+    """(tenant, person_key) of the rows whose further columns are meant. What is sealed is compared here, not in SQL."""
+    if tenant is not None:
+        query = query.where(place == tenant)
+    return {(row[0], row[1]) for row in connection.execute(query) if is_meant(*row[2:])}
 
 
 def spellings(named: str) -> list[Identifier]:

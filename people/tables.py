@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from learnlake import clock
+from people.sealing import Sealed, SealedDate
 
 
 def utc_now() -> dt.datetime:
@@ -40,6 +41,14 @@ metadata = MetaData(
     }
 )
 
+PERSON_NAMES = (
+    "username",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "preferred_given_name",
+    "preferred_family_name",
+)
 DISCOVERED = "discovered"
 ADMINISTRATOR = "administrator"
 
@@ -50,6 +59,10 @@ def _key(name: str) -> Column[str]:
 
 def _text(name: str) -> Column[str]:
     return Column(name, String)
+
+
+def _sealed(table_name: str, name: str) -> Column[str]:
+    return Column(name, Sealed(f"{table_name}.{name}"))
 
 
 def _source() -> Column[str]:
@@ -158,15 +171,11 @@ person = Table(
     _text("role"),
     _text("school_key"),
     _text("grade"),
-    _text("username"),
-    _text("given_name"),
-    _text("family_name"),
-    _text("middle_name"),
-    _text("preferred_given_name"),
-    _text("preferred_family_name"),
+    _text("enabled_user"),  # OneRoster's enabledUser, true or false
+    *(_sealed("person", name) for name in PERSON_NAMES),
     Column("is_generated", Boolean, nullable=False, default=False),
     _text("merged_into"),  # the person_key that took this unknown person's place
-    _extension(),
+    _sealed("person", "extension"),  # e-mail, phone and others of the roster's own columns, JSON
     _active(),
     _changed_at(),
     UniqueConstraint("tenant", "source", "sourced_id"),
@@ -178,7 +187,9 @@ identifier = Table(
     _key("tenant"),
     _key("identifier_key"),
     Column("kind", String, nullable=False),
-    Column("value", String, nullable=False),  # raw; for accounts homePage, line feed, name
+    Column(
+        "value", Sealed("identifier.value"), nullable=False
+    ),  # raw; for accounts homePage, line feed, name
     Column("person_key", String, nullable=False),
     _source(),
     Index(None, "person_key", "tenant"),
@@ -267,9 +278,9 @@ demographics = Table(
     _key("tenant"),
     _key("person_key"),
     _source(),
-    Column("birth_date", Date),
-    _text("sex"),
-    Column("details", Text),  # OneRoster's further demographic columns, JSON
+    Column("birth_date", SealedDate("demographics.birth_date")),
+    _sealed("demographics", "sex"),
+    _sealed("demographics", "details"),  # OneRoster's further demographic columns, JSON
 )
 
 # Consent and disclosure
@@ -420,6 +431,15 @@ roster_token = Table(
     Column("client_id", String, ForeignKey("roster_client.client_id"), nullable=False, index=True),
     Column("scopes", String, nullable=False),
     Column("expires_at", DateTime, nullable=False),
+)
+
+# Which keys identities are sealed with (`people.sealing`)
+
+sealing_key = Table(
+    "sealing_key",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("made_at", DateTime, nullable=False),
 )
 
 # What the published generation was made from

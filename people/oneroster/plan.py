@@ -11,6 +11,7 @@ from sqlalchemy import table as temporary
 
 from people.db import now, read_frame
 from people.oneroster.shape import Source
+from people.sealing import Sealed, keyring_of, seal_all
 from people.tables import metadata
 
 _CHUNK_ROWS = 20_000
@@ -154,13 +155,24 @@ def write(connection: Connection, plan: TablePlan) -> None:
     _execute(
         connection,
         f"update {plan.table.name} set {setting} where {where}",
-        plan.changed.select(*values, *keys),
+        _sealed(connection, plan.table, plan.changed.select(*values, *keys)),
     )
     places, columns = ", ".join("?" * len(schema)), ", ".join(schema)
     if stamp:
         places, columns = f"{places}, {stamp.partition(' = ')[2]}", f"{columns}, changed_at"
     added = plan.added.sort(keys)  # in the order of the primary key, each page of its index is written once
-    _execute(connection, f"insert into {plan.table.name} ({columns}) values ({places})", added)
+    rows = _sealed(connection, plan.table, added)
+    _execute(connection, f"insert into {plan.table.name} ({columns}) values ({places})", rows)
+
+
+def _sealed(connection: Connection, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with names, identifiers and demographics sealed: they go past SQLAlchemy's column types."""
+    keyring = keyring_of(connection.dialect)
+    return rows.with_columns(
+        pl.Series(name, seal_all(keyring, rows[name], kind.place), dtype=pl.String)
+        for name in rows.columns
+        if isinstance(kind := table.c[name].type, Sealed)
+    )
 
 
 def _keep_history(connection: Connection, before: pl.DataFrame) -> None:

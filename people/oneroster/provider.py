@@ -298,7 +298,7 @@ def _users(source: Source) -> Select:
     own = person.c
     return _start(person, source, own.sourced_id).add_columns(
         own.role,
-        func.coalesce(func.json_extract(own.extension, "$.enabledUser"), "true").label("enabledUser"),
+        func.coalesce(own.enabled_user, "true").label("enabledUser"),
         _id(own.school_key, source).label("primaryOrg.sourcedId"),
         own.person_key,
         own.username.label("told_username"),

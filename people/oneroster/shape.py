@@ -148,6 +148,7 @@ def shape_users(package: Package) -> pl.DataFrame:
         pl.col("primary_role").str.to_lowercase().alias("role"),
         school.alias("school_id"),
         first("grades").alias("grade"),
+        pl.col("enabledUser").alias("enabled_user"),
         "username",
         pl.col("givenName").alias("given_name"),
         pl.col("familyName").alias("family_name"),

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from api.app import create_app
 from cli.audit import app as audit_app
+from cli.identity import app as identity_app
 from cli.lrs import app as lrs_app
 from cli.people import user_app
 from cli.warehouse import app as warehouse_app
@@ -103,7 +104,7 @@ def _command_line(school: schools.School) -> None:
         (user_app, "reset", EMAIL),
         (user_app, "disable", EMAIL),
         (user_app, "disable", EMAIL, "--undo"),
-        (user_app, "actors", *tenant),
+        (identity_app, "list", "--unknown", *tenant),
         (lrs_app, "credential", "create", "--name", "lms", *tenant, "--key", "lms-key"),
         (lrs_app, "credential", "revoke", "lms-key"),
         (warehouse_app, "export", "dim_person", "--out", str(school.settings.home.path / "x.csv"), *tenant),

@@ -112,7 +112,7 @@ def test_accounts_that_two_people_claim_are_refused(settings: Settings, tmp_path
     for child in ("st1", "st2"):
         roster.row("users", child)["userIds"] = "{https://mooc.example ann}"
     with pytest.raises(
-        RosterError, match=r"users.csv, line 7, userIds: the account 'ann' of https://mooc.example"
+        RosterError, match=r"users.csv, line 7, userIds: the account ann of https://mooc.example"
     ):
         import_into(settings, roster, tmp_path / "r")
 
