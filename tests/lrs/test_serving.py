@@ -159,10 +159,13 @@ def test_bodies_in_flight_share_one_room(start: Start) -> None:
     waiting = json.dumps(statement(result={"response": "x" * 80_000})).encode()
     large = statement(result={"response": "x" * 60_000})
     with start(bodies_max_bytes=100_000) as lrs, lrs.client() as client, connect(lrs) as slow:
-        slow.sendall(head(Content_Length=len(waiting), Connection="close") + b"\r\n" + waiting[:-1])
+        client.get("/about")
+        slow.sendall(head(Content_Length=len(waiting), Connection="close", Expect="100-continue") + b"\r\n")
+        assert slow.recv(100).startswith(b"HTTP/1.1 100 ")  # it is being read
+        slow.sendall(waiting[:-1])
+        for _ in range(20):  # each is answered after what came before it was read
+            client.get("/about")
         answer = client.post("/statements", json=large)
-        while answer.status_code == 200:  # until the slow one's body has arrived
-            answer = client.post("/statements", json=large)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         packed = gzip.compress(json.dumps(large).encode())
         as_gzip = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
