@@ -28,6 +28,7 @@ from lrs.removal import Selection, plan, remove
 from lrs.store.moment import microseconds_of
 from tests.lrs.served import Lrs, statement
 from tests.lrs.test_resources import attachment, parts
+from tests.scale import scaled
 
 ADA = {"objectType": "Agent", "account": {"homePage": "https://school.example", "name": "ada-4711"}}
 IDENTIFIER = Identifier.account("https://school.example", "ada-4711")
@@ -257,7 +258,7 @@ removal.remove(get_settings(), removal.Selection("default", ids=ids))
 
 def test_a_removal_that_dies_is_finished_by_whoever_comes(lrs: Lrs) -> None:
     """The sealer, or the next removal."""
-    steps = ["before-chunk", "after-chunk", "before-lake", "after-lake", "before-close"]
+    steps = ["after-chunk", "before-lake", "after-lake", "before-close", "before-chunk"][: scaled(3, 5)]
     kept: set[str] = set()
     with lrs.client() as client:
         for number, step in enumerate(steps):
