@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api import oneroster
+from api import oneroster, scim
 from api.bodies import SmallBodies
 from learnlake import audit, bearer
 from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError, UnreachableError
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/v1/marts", _answering(_marts), methods=["GET"]),
             Route("/v1/marts/{mart}", _answering(_mart), methods=["GET"]),
             *oneroster.routes(),
+            *scim.routes(),
         ],
     )
     app.state.settings = settings

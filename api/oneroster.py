@@ -117,7 +117,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 async def _collection(request: Request) -> Response:
     """A page of a collection, or of what belongs to one object."""
-    client = await _client(request)
+    client = await client_of(request)
     if client is None:
         return _failure(401, "Ask /oneroster/token for a token, then send it as Bearer")
     path, name = request.path_params, request.path_params["collection"]
@@ -166,7 +166,7 @@ def _belonging(request: Request, source: Source) -> provider.Collection | None:
 
 async def _one(request: Request) -> Response:
     """One object by its sourcedId."""
-    client = await _client(request)
+    client = await client_of(request)
     if client is None:
         return _failure(401, "Ask /oneroster/token for a token, then send it as Bearer")
     name, sourced_id = request.path_params["collection"], request.path_params["sourced_id"]
@@ -185,7 +185,8 @@ async def _one(request: Request) -> Response:
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 
-async def _client(request: Request) -> Client | None:
+async def client_of(request: Request) -> Client | None:
+    """Whose bearer token the request carries; None for none that holds."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None

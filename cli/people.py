@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,7 +129,9 @@ def roster_client(
     home_page: Annotated[str, typer.Option(help="The source whose rows it may read.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="roster-core.readonly (default), roster.readonly, roster-demographics.readonly."),
+        typer.Option(
+            help="roster-core.readonly (default), roster.readonly, roster-demographics.readonly, accounts."
+        ),
     ] = None,
 ) -> None:
     """Let a system read a roster from this installation's OneRoster service. The secret is shown this once."""
@@ -156,8 +160,9 @@ def roster_clients_list(
         if revoke is not None:
             roster_clients.revoke(engine, revoke)
         for known in roster_clients.list_clients(engine, tenant=tenant):
-            scopes = " ".join(one.removeprefix(roster_clients.SCOPE_PREFIX) for one in known.scopes)
-            table.add_row(known.client_id, known.name, known.tenant, known.source, scopes)
+            table.add_row(
+                known.client_id, known.name, known.tenant, known.source, " ".join(known.short_scopes)
+            )
     console.print(table)
 
 
@@ -233,6 +238,68 @@ def user_create(
     console.print(f"Made {login}; roles: {held}")
     if password is not None:
         _show_password(password, password_stdin)
+
+
+@user_app.command("import")
+def user_import(
+    path: Annotated[
+        Path, typer.Argument(help="CSV: action, login, roles, school, sourced_id, home_page, ...")
+    ],
+    tenant: Tenant,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")
+    ] = False,
+    invitations: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the new accounts' one-time links here (readable by you only), not to the screen."
+        ),
+    ] = None,
+) -> None:
+    """Add, change, revoke or restore many accounts: all of the file's rows or none."""
+    from learnlake.audit import operator_key
+    from people import onboarding
+
+    settings = get_settings()
+    if invitations is not None and invitations.exists():
+        raise InputError(
+            "The file for the invitations is there already", where=str(invitations), mend="name a new one"
+        )
+    orders = onboarding.read_orders(path)
+    with people_engine() as engine:
+        try:
+            done = onboarding.carry_out(engine, tenant, orders, actor_key=operator_key(), dry_run=dry_run)
+        except RosterError as error:
+            _print_problems(error)
+            raise typer.Exit(2) from error
+    table = table_of("log-in", "action", "changed")
+    for one in done:
+        table.add_row(one.order.login, one.order.action, "yes" if one.is_changed else "no")
+    console.print(table)
+    if dry_run:
+        console.print("Nothing was written.")
+        return
+    base = settings.public_url or f"http://{settings.host}:{settings.dashboards_port}"
+    links = {
+        one.order.login: f"{base.rstrip('/')}/login/reset?token={one.token}" for one in done if one.token
+    }
+    if links:
+        _hand_over(links, invitations, settings.reset_link_hours)
+
+
+def _hand_over(links: dict[str, str], path: Path | None, hours: float) -> None:
+    said = f"work once, for {hours} hours; give each to its person only"
+    if path is None:
+        for login, link in links.items():
+            console.print(f"{login}: {link}")
+        console.print(f"The links above {said}.")
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("login", "link"))
+        writer.writerows(links.items())
+    console.print(f"{len(links)} invitation(s) are in {path}; they {said}.")
 
 
 @user_app.command("list")

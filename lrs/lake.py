@@ -7,10 +7,12 @@ import datetime as dt
 import hashlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Self
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from learnlake.errors import BusyError
 from learnlake.home import Home
@@ -24,7 +26,8 @@ from lrs.store import read, reading
 logger = logging.getLogger(__name__)
 
 _COMPACT_AFTER_SEALS = 100
-_TARGET_FILE_BYTES = 128 * 1024 * 1024
+_TARGET_FILE_BYTES = 32 * 1024 * 1024
+"""Larger files are left alone: with more, each compaction of a busy day would write most of the day anew."""
 _VACUUM_HOURS = 24
 _DIFFERENCES_NAMED = 10
 
@@ -122,25 +125,61 @@ def verify(settings: Settings) -> list[DayCheck]:
 
 def _follow(settings: Settings, stop: threading.Event) -> None:
     commits = 0
-    while not stop.is_set():
-        report = _seal(settings)
-        if report.count:
-            logger.info("sealed", extra={"statements": report.count, "last_seq": report.last_seq})
-        commits += report.commits
-        if commits >= _COMPACT_AFTER_SEALS:
-            _compact(settings.home)
-            commits = 0
-        stop.wait(settings.seal_interval_seconds)
+    with _Compaction(settings.home) as compaction:
+        while not stop.is_set():
+            report = _seal(settings, compaction.wait)
+            if report.count:
+                logger.info("sealed", extra={"statements": report.count, "last_seq": report.last_seq})
+            commits += report.commits
+            if commits >= _COMPACT_AFTER_SEALS and compaction.start():
+                commits = 0
+            stop.wait(settings.seal_interval_seconds)
 
 
-def _seal(settings: Settings) -> SealReport:
+class _Compaction:
+    """Joins files in a thread of its own, beside the sealing: the log lets rows be added while others are joined."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
+    def start(self) -> bool:
+        """False while an earlier one is at work."""
+        if self._thread is not None and self._thread.is_alive():
+            return False
+        self._thread = threading.Thread(target=self._run, name="lake-compaction")
+        self._thread.start()
+        return True
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            logger.info("compacted", extra=_compact(self._home))
+        except (DeltaError, OSError):  # nothing is lost: the small files are still what the log names
+            logger.exception("compaction failed")
+
+
+def _seal(settings: Settings, settle: Callable[[], None] | None = None) -> SealReport:
     """Append ranges of sequence numbers until nothing is left. The log records each range's end with its rows.
 
-    Removals that are decided are done first: of their statements none comes into the lake again.
+    Removals that are decided are done first: of their statements none comes into the lake again. They clear away every file that
+    the log does not name, so `settle` waits for whoever writes some.
     The store commits in the order of the sequence, so everything up to the newest one seen is there to be read.
     """
     try:
-        removal.finish(settings)
+        if removal.is_due(settings):
+            if settle is not None:
+                settle()
+            removal.finish(settings)
     except BusyError as error:  # it stays in the journal, and is tried again in the next round
         logger.warning("a removal is not finished: %s", error.what)
     table = open_table(settings.home) or create_table(settings.home)

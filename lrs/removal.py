@@ -143,6 +143,12 @@ def remove(settings: Settings, selection: Selection, *, progress: Progress | Non
     return Removed(number, *counts)
 
 
+def is_due(settings: Settings) -> bool:
+    """A removal is decided and not finished."""
+    with reading(settings) as connection:
+        return bool(rows.unfinished(connection))
+
+
 def finish(settings: Settings, *, progress: Progress | None = None) -> int:
     """Do what is decided and not done yet; how many removals were finished. The caller holds the sealer's lock."""
     show = progress or (lambda step, done, of: None)

@@ -57,45 +57,73 @@ def create(
 
     There must be one of either. A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
     """
-    check_tenant(tenant)
-    _check_login(login)
-    for role in role_names:
-        roles.check_role(role)
     password_hash = passwords.NONE
     if password is not None:
         passwords.check(password, settings_of(engine), about=(login, given_name or "", family_name or ""))
         password_hash = passwords.hash_of(password)
     with writing(engine) as connection:
-        if connection.execute(select(account.c.login).where(account.c.login == login)).first():
-            raise InputError(f"The log-in {login!r} is taken", mend="choose another one")
-        if person_key:
-            _check_person(connection, tenant, person_key)
-        elif roles.NEEDS_PERSON.intersection(role_names):
-            person_key = _make_person(connection, tenant, role_names, school_key, given_name, family_name)
-        inserted = connection.execute(
-            insert(account).values(
-                tenant=tenant,
-                login=login,
-                password_hash=password_hash,
-                person_key=person_key,
-                is_disabled=False,
-                created_at=now(),
-            )
+        made = create_in(
+            connection,
+            tenant=tenant,
+            login=login,
+            password_hash=password_hash,
+            role_names=role_names,
+            person_key=person_key,
+            school_key=school_key,
+            given_name=given_name,
+            family_name=family_name,
+            day=today(engine),
         )
-        account_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
-        for role in role_names:
-            roles.grant_role(
-                connection,
-                tenant=tenant,
-                role=role,
-                person_key=person_key,
-                account_id=account_id,
-                school_key=school_key if role in roles.NEEDS_SCHOOL else None,
-            )
-        _check_holds_a_role(connection, tenant, account_id, person_key, today(engine))
-    made = Account(account_id, tenant, login, person_key, False)
     _audit(engine, made, "create-account")
     return made
+
+
+def create_in(
+    connection: Connection,
+    *,
+    tenant: str,
+    login: str,
+    day: dt.date,
+    password_hash: str = passwords.NONE,
+    role_names: Sequence[str] = (),
+    person_key: str | None = None,
+    school_key: str | None = None,
+    given_name: str | None = None,
+    family_name: str | None = None,
+) -> Account:
+    """`create` within a transaction of the caller's, who audits; `day` is today."""
+    check_tenant(tenant)
+    _check_login(login)
+    for role in role_names:
+        roles.check_role(role)
+    if connection.execute(select(account.c.login).where(account.c.login == login)).first():
+        raise InputError(f"The log-in {login!r} is taken", mend="choose another one")
+    if person_key:
+        _check_person(connection, tenant, person_key)
+    elif roles.NEEDS_PERSON.intersection(role_names):
+        person_key = _make_person(connection, tenant, role_names, school_key, given_name, family_name)
+    inserted = connection.execute(
+        insert(account).values(
+            tenant=tenant,
+            login=login,
+            password_hash=password_hash,
+            person_key=person_key,
+            is_disabled=False,
+            created_at=now(),
+        )
+    )
+    account_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+    for role in role_names:
+        roles.grant_role(
+            connection,
+            tenant=tenant,
+            role=role,
+            person_key=person_key,
+            account_id=account_id,
+            school_key=school_key if role in roles.NEEDS_SCHOOL else None,
+        )
+    _check_holds_a_role(connection, tenant, account_id, person_key, day)
+    return Account(account_id, tenant, login, person_key, False)
 
 
 def find(engine: Engine, login: str) -> Account | None:

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import secrets
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from learnlake import audit
 from learnlake.errors import AccessError
@@ -21,21 +21,25 @@ def make(engine: Engine, login: str, *, actor_key: str | None = None, source: st
     `actor_key` is who asks for it; without one the operator at the command line.
     """
     known = accounts.get(engine, login)
-    token, at, settings = secrets.token_urlsafe(32), now(), settings_of(engine)
     with writing(engine) as connection:
-        connection.execute(
-            delete(password_reset).where(
-                (password_reset.c.account_id == known.account_id) | (password_reset.c.expires_at < at)
-            )
-        )
-        connection.execute(
-            insert(password_reset).values(
-                token_hash=_hash(token),
-                account_id=known.account_id,
-                expires_at=at + dt.timedelta(hours=settings.reset_link_hours),
-            )
-        )
+        token = make_in(connection, known.account_id, hours=settings_of(engine).reset_link_hours)
     _audit(engine, known, actor_key or audit.operator_key(), "make-reset-link", source)
+    return token
+
+
+def make_in(connection: Connection, account_id: int, *, hours: float) -> str:
+    """`make` within a transaction of the caller's, who audits."""
+    token, at = secrets.token_urlsafe(32), now()
+    connection.execute(
+        delete(password_reset).where(
+            (password_reset.c.account_id == account_id) | (password_reset.c.expires_at < at)
+        )
+    )
+    connection.execute(
+        insert(password_reset).values(
+            token_hash=_hash(token), account_id=account_id, expires_at=at + dt.timedelta(hours=hours)
+        )
+    )
     return token
 
 

@@ -1,4 +1,4 @@
-"""Systems that read a roster over OneRoster's REST form: client credentials, short-lived tokens, both kept as hashes."""
+"""Systems that read a roster by OneRoster's REST form or manage accounts by SCIM: client credentials, short-lived tokens, both kept as hashes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ SCOPE_PREFIX: Final = "https://purl.imsglobal.org/spec/or/v1p2/scope/"
 CORE: Final = f"{SCOPE_PREFIX}roster-core.readonly"
 ALL: Final = f"{SCOPE_PREFIX}roster.readonly"
 DEMOGRAPHICS: Final = f"{SCOPE_PREFIX}roster-demographics.readonly"
-SCOPES: Final = (CORE, ALL, DEMOGRAPHICS)
-"""OneRoster 1.2's scopes for reading rosters; `roster.readonly` is core without demographics, and both need DEMOGRAPHICS for those."""
+ACCOUNTS: Final = "urn:learnlake:scope:accounts"
+SCOPES: Final = (CORE, ALL, DEMOGRAPHICS, ACCOUNTS)
+"""OneRoster 1.2's scopes for reading rosters (demographics need their own), and ours for managing accounts by SCIM."""
+_SHORT: Final = {scope.rpartition("/")[2].rpartition(":")[2]: scope for scope in SCOPES}
 TOKEN_SECONDS: Final = 3600
 
 
@@ -41,16 +43,20 @@ class Client:
         """Its name in the audit trail."""
         return f"roster-client:{self.client_id}"
 
+    @property
+    def short_scopes(self) -> tuple[str, ...]:
+        """The scopes by what they end in."""
+        return tuple(short for short, scope in _SHORT.items() if scope in self.scopes)
+
 
 def create(
     engine: Engine, *, tenant: str, home_page: str, name: str, scopes: Sequence[str] = (CORE,)
 ) -> tuple[Client, str]:
-    """A client and its secret, shown this once. `scopes` are OneRoster's, whole or from the last slash on."""
+    """A client and its secret, shown this once. `scopes` are whole, or what they end in."""
     check_tenant(tenant)
-    given = tuple(scope if scope.startswith(SCOPE_PREFIX) else SCOPE_PREFIX + scope for scope in scopes)
+    given = tuple(_SHORT.get(scope, scope) for scope in scopes)
     if wrong := [scope for scope in given if scope not in SCOPES]:
-        known = ", ".join(scope.removeprefix(SCOPE_PREFIX) for scope in SCOPES)
-        raise InputError(f"{wrong[0]!r} is no scope of OneRoster's", mend=f"use one of {known}")
+        raise InputError(f"{wrong[0]!r} is no scope", mend=f"use one of {', '.join(_SHORT)}")
     with reading(engine) as connection:
         query = (
             select(person.c.person_key)

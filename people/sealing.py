@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import String
+from sqlalchemy import String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -142,6 +142,13 @@ class Sealed(TypeDecorator[str]):
     def value(self, text: str) -> Any:
         """The other way."""
         return text
+
+
+class SealedText(Sealed):
+    """Long text kept sealed."""
+
+    impl = Text
+    cache_ok = True
 
 
 class SealedDate(Sealed):

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from learnlake import clock
-from people.sealing import Sealed, SealedDate
+from people.sealing import Sealed, SealedDate, SealedText
 
 
 def utc_now() -> dt.datetime:
@@ -175,7 +175,9 @@ person = Table(
     *(_sealed("person", name) for name in PERSON_NAMES),
     Column("is_generated", Boolean, nullable=False, default=False),
     _text("merged_into"),  # the person_key that took this unknown person's place
-    _sealed("person", "extension"),  # e-mail, phone and others of the roster's own columns, JSON
+    Column(
+        "extension", SealedText("person.extension")
+    ),  # e-mail, phone and others of the roster's own columns, JSON
     _active(),
     _changed_at(),
     UniqueConstraint("tenant", "source", "sourced_id"),
@@ -280,7 +282,7 @@ demographics = Table(
     _source(),
     Column("birth_date", SealedDate("demographics.birth_date")),
     _sealed("demographics", "sex"),
-    _sealed("demographics", "details"),  # OneRoster's further demographic columns, JSON
+    Column("details", SealedText("demographics.details")),  # OneRoster's further demographic columns, JSON
 )
 
 # Consent and disclosure

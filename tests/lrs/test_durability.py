@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 
 import httpx
@@ -20,6 +21,7 @@ from deltalake import DeltaTable
 from learnlake.sender import Sender
 from learnlake.settings import Settings, get_settings
 from lrs import lake, store
+from lrs.removal import Selection, remove
 from tests.lrs.served import KEY, SECRET, Lrs, serving, statement
 from tests.scale import scaled
 
@@ -137,6 +139,47 @@ def test_compaction_keeps_every_row_and_the_watermark(lrs: Lrs) -> None:
     assert lake.seal_once(lrs.settings).count == 0
     assert len(set(lake_ids(lrs.settings))) == 18
     assert all(check.is_equal for check in lake.verify(lrs.settings))
+
+
+def test_sealing_reading_and_removing_go_on_while_files_are_joined(
+    lrs: Lrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake, "_COMPACT_AFTER_SEALS", 3)
+    settings = lrs.settings.model_copy(update={"seal_interval_seconds": 0.01})
+    stop = threading.Event()
+    sealer = threading.Thread(target=lake.seal_forever, args=(settings,), kwargs={"stop": stop})
+    sealer.start()
+    removed: list[str] = []
+    try:
+        with lrs.client() as client:
+            seen = 0
+            for turn in range(scaled(20, 200)):
+                batch = [statement() for _ in range(5)]
+                client.post("/statements", json=batch).raise_for_status()
+                if turn % 7 == 3:  # the sealer does it: it holds the lock
+                    removed.append(batch[0]["id"])
+                    remove(settings, Selection("default", ids=[uuid.UUID(removed[-1])]))
+                wanted = 5 * (turn + 1)
+                wait_until(lambda wanted=wanted: lake.sealed_seq(settings.home) >= wanted)  # type: ignore[misc]
+                ids = lake_ids(settings)
+                assert len(set(ids)) == len(ids) >= seen - len(removed)
+                seen = len(ids)
+    finally:
+        stop.set()
+        sealer.join()
+    lake.seal_once(settings)
+    files = DeltaTable(str(settings.home.lake_statements)).file_uris()
+    assert len(files) < scaled(20, 200)  # as many seals; files were joined on the way
+    assert not set(removed) & set(lake_ids(settings))
+    assert stored_count(settings) == len(lake_ids(settings)) == wanted - len(removed)
+    assert all(check.is_equal for check in lake.verify(settings))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
 
 
 def test_a_full_queue_answers_503_and_loses_nothing(

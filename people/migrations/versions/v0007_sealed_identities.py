@@ -30,6 +30,8 @@ def upgrade() -> None:
     bind.exec_driver_sql(
         "pragma secure_delete = on"
     )  # what is overwritten below leaves no trace in free pages
+    with op.batch_alter_table("demographics") as batch:
+        batch.alter_column("birth_date", type_=sa.String(), existing_type=sa.Date())
     keyring = keyring_of(bind.dialect)
     key = keyring.keys()[0]
     bind.exec_driver_sql(
