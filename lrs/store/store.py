@@ -43,6 +43,7 @@ class Store:
         )
         with contextlib.closing(self.database.connect(read_only=True)) as connection:
             _, self.progress.committed = last_position(connection)
+        self.progress.promised = time.time_ns() // 1000  # nothing is in flight yet
 
     @property
     def progress(self) -> Progress:

@@ -188,6 +188,7 @@ def test_a_full_queue_answers_503_and_loses_nothing(
     monkeypatch.setenv("LEARNLAKE_QUEUE_MAX_STATEMENTS", "5")
     get_settings.cache_clear()
     answers: list[tuple[int, str | None]] = []
+    headers: list[tuple[str | None, ...]] = []
     with serving(settings, free_port()) as lrs:
 
         def write() -> None:
@@ -195,6 +196,14 @@ def test_a_full_queue_answers_503_and_loses_nothing(
                 for _ in range(15):
                     answer = client.post("/statements", json=[statement() for _ in range(4)])
                     answers.append((answer.status_code, answer.headers.get("Retry-After")))
+                    headers.append(
+                        tuple(
+                            map(
+                                answer.headers.get,
+                                ("X-Experience-API-Version", "X-Experience-API-Consistent-Through"),
+                            )
+                        )
+                    )
 
         writers = [threading.Thread(target=write) for _ in range(8)]
         for writer in writers:
@@ -203,6 +212,9 @@ def test_a_full_queue_answers_503_and_loses_nothing(
             writer.join()
         assert {status for status, _ in answers} == {200, 503}
         assert all(after == "1" for status, after in answers if status == 503)
+        assert all(version == "1.0.3" and through and through > "2026" for version, through in headers), (
+            headers
+        )
         assert stored_count(settings) == 4 * sum(status == 200 for status, _ in answers)
         # The sender waits as it is told to, and everything arrives.
         with Sender(lrs.url, KEY, SECRET, batch_size=4, connections=4) as sender:

@@ -194,7 +194,7 @@ def send(client: httpx.Client, statements: list[dict[str, Any]], draw: random.Ra
 
 @given(drawn, st.randoms(use_true_random=False))
 @settings(
-    max_examples=scaled(12, 300),
+    max_examples=scaled(8, 300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -27,23 +27,26 @@ def with_value(value: str, **changes: Any) -> tuple[str, bytes]:
     return sent["id"], json.dumps(sent).replace('"HERE"', value).encode()
 
 
-@pytest.mark.parametrize("value", ["1e400", "-1E+999", "9" * 400, "[" * 190 + "1e400" + "]" * 190])
-def test_what_is_taken_can_be_read_in_every_form_and_sealed(each_lrs: Lrs, value: str) -> None:
-    statement_id, body = with_value(value)
-    reference = statement(object={"objectType": "StatementRef", "id": statement_id})
+ODD_VALUES = ["1e400", "-1E+999", "9" * 400, "[" * 190 + "1e400" + "]" * 190]
+
+
+def test_what_is_taken_can_be_read_in_every_form_and_sealed(each_lrs: Lrs) -> None:
     with each_lrs.client() as client:
-        for _ in range(2):  # the second time it is a repeated id
-            answer = client.post("/statements", content=body, headers=JSON)
-            assert (answer.status_code, answer.json()) == (200, [statement_id])
-        assert client.post("/statements", json=reference).status_code == 200
-        for form in ("exact", "ids", "canonical"):
-            for attachments in ("true", "false"):
-                parameters = {"statementId": statement_id, "format": form, "attachments": attachments}
-                found = client.get("/statements", params=parameters)
-                assert (found.status_code, value in found.text) == (200, True), found.text[:200]
+        for value in ODD_VALUES:
+            statement_id, body = with_value(value)
+            reference = statement(object={"objectType": "StatementRef", "id": statement_id})
+            for _ in range(2):  # the second time it is a repeated id
+                answer = client.post("/statements", content=body, headers=JSON)
+                assert (answer.status_code, answer.json()) == (200, [statement_id])
+            assert client.post("/statements", json=reference).status_code == 200
+            for form in ("exact", "ids", "canonical"):
+                for attachments in ("true", "false"):
+                    parameters = {"statementId": statement_id, "format": form, "attachments": attachments}
+                    found = client.get("/statements", params=parameters)
+                    assert (found.status_code, value in found.text) == (200, True), found.text[:200]
         agent = json.dumps(reference["actor"])
         assert client.get("/agents", params={"agent": agent}).status_code == 200
-    assert lake.seal_once(each_lrs.settings).count == 2
+    assert lake.seal_once(each_lrs.settings).count == 2 * len(ODD_VALUES)
     assert all(check.is_equal for check in lake.verify(each_lrs.settings))
 
 
