@@ -85,11 +85,13 @@ class Room(Protocol):
 
 SHORTEST = 6
 """Texts with fewer characters, or of letters only, are words of any language: alone they name nobody."""
+SHORTEST_NUMBER = 8
+"""Shorter numbers are scores, sizes and fractions of seconds too."""
 
 
 def is_distinctive(text: str) -> bool:
-    """Whether the text by itself names somebody: `student` and `42` do not, `stu-0042` does."""
-    return len(text) >= SHORTEST and not text.isalpha()
+    """Whether the text by itself names somebody: `student` and `100234` do not, `stu-0042` does."""
+    return len(text) >= (SHORTEST_NUMBER if text.isdigit() else SHORTEST) and not text.isalpha()
 
 
 def standing_alone(text: str) -> re.Pattern[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.rights import formats
-from cli.rights.needles import encodings, needles_of
+from cli.rights.needles import encodings, needles_of, unbounded
 from cli.rights.scan import Hit, scan
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
@@ -73,9 +73,16 @@ def clean(path: Path, subject: Subject) -> None:
 
 
 def _pattern(texts: list[str]) -> re.Pattern[bytes]:
-    spellings = {spelling for text in texts for spelling in encodings(text)}
-    longest_first = sorted((one.encode("utf-8") for one in spellings), key=len, reverse=True)
-    return re.compile(b"|".join(map(re.escape, longest_first)), re.IGNORECASE)
+    """Every spelling of the texts, but not inside longer names; an escape before one is no part of its name."""
+    spelt = {text: encodings(text) for text in texts}
+    inner = {spelling for text in texts for spelling in unbounded(text)}
+    whole = {spelling for found in spelt.values() for spelling in found} - inner
+    alone, anywhere = (
+        b"|".join(map(re.escape, sorted((one.encode() for one in found), key=len, reverse=True))) or b"(?!)"
+        for found in (whole, inner)
+    )
+    before = rb"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
+    return re.compile(before + b"(?:" + alone + b")(?![A-Za-z0-9_-])|" + anywhere, re.IGNORECASE)
 
 
 def _overwrite(path: Path, texts: list[str]) -> None:

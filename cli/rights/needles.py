@@ -116,7 +116,7 @@ class Matcher:
         found = set()
         for needle in self.needles:
             bounded = _bounded(needle.text)
-            coded = () if needle.is_key else _coded(needle.text)
+            coded = () if needle.is_key else unbounded(needle.text)
             if any(bounded.search(view) for view in views) or any(spelling in text for spelling in coded):
                 found.add(needle.label)
         return found
@@ -141,6 +141,6 @@ def _bounded(text: str) -> re.Pattern[str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _coded(text: str) -> tuple[str, ...]:
+def unbounded(text: str) -> tuple[str, ...]:
     """Spellings with no boundary around them."""
     return ("\0".join(text), "\0\0\0".join(text), *_base64(text))

@@ -13,6 +13,7 @@ import pytest
 from cli.rights import erasure
 from cli.rights.portability import export_person
 from learnlake.errors import InputError
+from people.trail import search
 from tests.cli.rights.school import CLASSMATE, STUDENT, School, subject_of
 
 
@@ -41,6 +42,8 @@ def test_the_zip_holds_everything_that_was_planned_to_be_erased(home: School, tm
     assert any(name.startswith("attachments/") for name in files)
     others = b"".join(content for name, content in files.items() if name != "statements.jsonl")
     assert STUDENT.encode() not in others
+    (noted,) = search(settings.home, person=subject.person_key, action="export-person")
+    assert (noted.tenant, noted.actor_key) == ("default", "operator:0")
 
 
 def test_it_is_audited_and_overwrites_nothing(home: School, tmp_path: Path) -> None:

@@ -43,6 +43,13 @@ def test_every_planted_copy_is_found_and_gone_after_the_leftovers_are_cleaned(
     assert (settings.home.logs / "plain.log").exists()  # a service goes on writing to it
 
 
+def test_masking_a_log_leaves_longer_names_alone(settings: Settings) -> None:
+    log = settings.home.logs / "lrs.log"
+    log.write_text("stu-0042 stu-00421 xstu-0042 ?agent=%22stu-0042%22 \\nstu-0042.\n")
+    LeftoversRoom("leftovers", ("logs",)).erase(settings, SUBJECT)
+    assert log.read_text() == "******** stu-00421 xstu-0042 ?agent=%22********%22 \\n********.\n"
+
+
 def test_what_names_another_tenants_person_is_not_this_one(settings: Settings) -> None:
     frame = pl.DataFrame({"tenant": ["t", "u"], "value": ["nobody", ADDRESS]})
     frame.write_parquet(settings.home.reports / "both.parquet")
