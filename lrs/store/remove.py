@@ -101,22 +101,26 @@ def _where(condition: Condition) -> tuple[str, list[Any]]:
 
 
 def voiding_partners(connection: Connection, tenant: str, seqs: Iterable[int]) -> dict[int, int]:
-    """seq to `stored` of what goes along: statements that the given ones void, and those that void either of them."""
+    """seq to `stored` of what goes along: statements that the given ones void, and those that void either of them.
+
+    `cross join` keeps SQLite from beginning with the statements of the whole tenant.
+    """
     chosen = set(seqs)
     voided: dict[int, int] = {}
     for chunk, marks in _chunks(sorted(chosen)):
         rows = connection.rows(
-            "select s.seq, s.stored from reference r join statement s on s.id = r.target and s.tenant = r.tenant"
-            f" where r.seq in ({marks}) and r.tenant = ? and r.is_voiding = 1 and s.is_voided = 1",
+            "select s.seq, s.stored from reference r cross join statement s"
+            f" where r.seq in ({marks}) and r.tenant = ? and r.is_voiding = 1"
+            " and s.id = r.target and s.tenant = r.tenant and s.is_voided = 1",
             [*chunk, tenant],
         )
         voided.update(dict(rows))
     voiding: dict[int, int] = {}
     for chunk, marks in _chunks(sorted(chosen | voided.keys())):
         rows = connection.rows(
-            "select v.seq, v.stored from statement s join reference r on r.target = s.id and r.tenant = s.tenant"
-            " join statement v on v.seq = r.seq"
-            f" where s.seq in ({marks}) and s.is_voided = 1 and r.is_voiding = 1",
+            "select v.seq, v.stored from statement s cross join reference r cross join statement v"
+            f" where s.seq in ({marks}) and s.is_voided = 1"
+            " and r.target = s.id and r.tenant = s.tenant and r.is_voiding = 1 and v.seq = r.seq",
             chunk,
         )
         voiding.update(dict(rows))
@@ -129,8 +133,8 @@ def referring(connection: Connection, seqs: Iterable[int]) -> set[int]:
     found: set[int] = set()
     for chunk, marks in _chunks(sorted(chosen)):
         rows = connection.rows(
-            "select r.seq from statement s join reference r on r.target = s.id and r.tenant = s.tenant"
-            f" where s.seq in ({marks})",
+            "select r.seq from statement s cross join reference r"
+            f" where s.seq in ({marks}) and r.target = s.id and r.tenant = s.tenant",
             chunk,
         )
         found.update(seq for (seq,) in rows)
@@ -236,8 +240,8 @@ def _referrers(connection: Connection, tenant: str, gone: Mapping[bytes, int]) -
         del waiting[:_CHUNK]
         marks = ",".join("?" * len(chunk))
         for statement_id, seq in connection.rows(
-            "select s.id, s.seq from reference r join statement s on s.seq = r.seq"
-            f" where r.target in ({marks}) and r.tenant = ?",
+            "select s.id, s.seq from reference r cross join statement s"
+            f" where r.target in ({marks}) and r.tenant = ? and s.seq = r.seq",
             [*chunk, tenant],
         ):
             known = bytes(statement_id)
