@@ -6,6 +6,7 @@ it was made from and the consents that hold today, so that publishing again with
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 import shutil
@@ -124,9 +125,19 @@ def current(home: Home) -> Path | None:
         return None
 
 
-def publish(engine: Engine, home: Home) -> Path:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Touched:
+    """What the one change since the newest generation touched in the two large tables, so that a day's changes don't read a district."""
+
+    has_identifiers: bool
+    enrolled: frozenset[str]
+    """person_keys whose enrolments were changed."""
+
+
+def publish(engine: Engine, home: Home, *, touched: Touched | None = None) -> Path:
     """Write the roster as it is now as the newest generation and answer its folder; nothing is written without a change.
 
+    With `touched`, identifiers and enrolments are taken from the generation before as far as the last change left them alone.
     A process that dies on the way leaves a draft that the next one sweeps away, and CURRENT as it was.
     """
     with file_lock(home.run / "people-publish.lock"), reading(engine) as connection:
@@ -141,7 +152,8 @@ def publish(engine: Engine, home: Home) -> Path:
             shutil.rmtree(orphan)
         draft = home.lake_people / f".draft-{secrets.token_hex(4)}"
         draft.mkdir()
-        frames = _frames(connection)
+        before = _before(home, f"{number - 1:010d}-{database_id[:8]}-") if touched else None
+        frames = _frames(connection, before, touched)
         refused = consent.refusals(connection, settings, PUBLISHED_PURPOSES, day)
         frames["refusal"] = pl.DataFrame(refused, schema=SCHEMAS["refusal"], orient="row")
         for name, frame in frames.items():
@@ -154,9 +166,33 @@ def publish(engine: Engine, home: Home) -> Path:
     return target
 
 
-def _frames(connection: Connection) -> dict[str, pl.DataFrame]:
-    frames = {name: _frame(connection, name, query) for name, query in _queries().items()}
+def _before(home: Home, start: str) -> Path | None:
+    """The newest generation, if it is the one right before this revision and of this release's form."""
+    folder = current(home)
+    if folder is None or not folder.name.startswith(start):
+        return None
+    same = all(
+        pl.read_parquet_schema(folder / f"{name}.parquet") == SCHEMAS[name]
+        for name in ("identifier", "enrolment")
+    )
+    return folder if same else None
+
+
+def _frames(connection: Connection, before: Path | None, touched: Touched | None) -> dict[str, pl.DataFrame]:
+    queries, frames = _queries(), {}
+    if before is not None and touched is not None:
+        if not touched.has_identifiers:
+            frames["identifier"] = pl.read_parquet(before / "identifier.parquet")
+            del queries["identifier"]
+        queries["enrolment"] = queries["enrolment"].where(
+            enrolment.c.person_key.in_(sorted(touched.enrolled))
+        )
+    frames |= {name: _frame(connection, name, query) for name, query in queries.items()}
     frames["enrolment"] = _one_row_per_membership(frames["enrolment"])
+    if before is not None and touched is not None:
+        is_touched = pl.col("person_key").is_in(list(touched.enrolled))
+        kept = pl.read_parquet(before / "enrolment.parquet").filter(~is_touched)
+        frames["enrolment"] = pl.concat([kept, frames["enrolment"]])
     return frames
 
 

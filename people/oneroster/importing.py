@@ -33,6 +33,8 @@ from people.takeover import merge_unknown, retire_discovered
 
 log = logging.getLogger(__name__)
 
+_FEW_PERSONS = 10_000
+"""Persons whose enrolments changed up to which a generation is made from the one before: a query takes no more keys."""
 _STRUCTURE = {
     "orgs": tables.organisation,
     "academicSessions": tables.academic_session,
@@ -112,7 +114,7 @@ def import_package(
 ) -> RosterReport:
     """Make `package`, from wherever it was read, the roster of `home_page`; otherwise like `import_roster`."""
     source, secret = check_source(tenant, home_page), identity_secret(settings.home)
-    engine = open_people(settings)
+    engine, touched = open_people(settings), None
     try:
         with reading(engine) as connection:
             seen = read_revision(connection)
@@ -122,9 +124,9 @@ def import_package(
                 if read_revision(connection) != seen:  # somebody wrote while nothing was locked
                     work = _plan(connection, package, source, secret)
                 if work.is_change:
-                    _write(connection, work, source)
+                    touched = _write(connection, work, source)
         if not dry_run:
-            lake.publish(engine, settings.home)
+            lake.publish(engine, settings.home, touched=touched)
     finally:
         engine.dispose()
     report = _report(work, package, source, is_dry_run=dry_run)
@@ -271,14 +273,26 @@ def _plan_demographics(
     work.plans.append(plans.compare("demographics", before, kept, revokes=True))
 
 
-def _write(connection: Connection, work: _Import, source: shape.Source) -> None:
+def _write(connection: Connection, work: _Import, source: shape.Source) -> lake.Touched | None:
+    """Carry out the plans; answers what was touched, None where more than their own rows or too many were."""
     use_large_cache(connection)
-    for unknown_key, into_key in work.people.merges if work.people else ():
+    merges = work.people.merges if work.people else []
+    for unknown_key, into_key in merges:
         merge_unknown(connection, source.tenant, unknown_key=unknown_key, into_key=into_key)
     for plan in work.plans:
         plans.write(connection, plan)
-    retire_discovered(connection, source.tenant)
+    retired = retire_discovered(connection, source.tenant)
     bump_revision(connection)
+    if merges or retired:
+        return None
+    changed = {plan.table.name: plan for plan in work.plans if plan.is_change}
+    enrolled: set[str] = set()
+    for table in changed.keys() & {"enrolment"}:
+        for frame in (changed[table].added, changed[table].changed, changed[table].before):
+            enrolled.update(frame["person_key"])
+    return (
+        lake.Touched("identifier" in changed, frozenset(enrolled)) if len(enrolled) <= _FEW_PERSONS else None
+    )
 
 
 def _report(work: _Import, package: Package, source: shape.Source, *, is_dry_run: bool) -> RosterReport:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 
 from learnlake.settings import Settings
 from people import lake
-from people.db import open_people, reading
+from people.db import bump_revision, open_people, reading, writing
 from people.oneroster import import_roster
 from people.tables import (
     demographics,
@@ -275,3 +275,30 @@ def test_a_roster_makes_no_administrator(engine: Engine, settings: Settings, tmp
     with reading(engine) as connection:
         held = set(connection.execute(select(role_assignment.c.role)).scalars())
     assert held == {"student", "teacher", "assistant", "guardian", "principal"}
+
+
+def test_a_generation_made_from_the_one_before_is_the_one_made_anew(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    """Enrolments and identifiers that a change left alone come from the last generation: the outcome must not tell."""
+    import_into(settings, small_school(), tmp_path / "r")
+    ended, moved, renamed = small_school(), small_school(), small_school()
+    ended.row("enrollments", "e4")["endDate"] = "2026-11-01"
+    moved.drop("enrollments", "e5")
+    moved.files["enrollments"].append(an_enrolment("e8", "c2", "s2", "st2", "student"))
+    renamed.row("users", "st3")["email"] = "other@school.example"
+    for roster in (ended, moved, renamed, small_school()):
+        import_into(settings, roster, tmp_path / "r")
+        quick = _published(settings)
+        with writing(engine) as connection:
+            bump_revision(connection)
+        lake.publish(engine, settings.home)
+        assert quick == _published(settings)
+
+
+def _published(settings: Settings) -> dict[str, list[tuple]]:
+    folder = lake.current(settings.home)
+    assert folder is not None
+    return {
+        path.stem: sorted(pl.read_parquet(path).rows(), key=repr) for path in sorted(folder.glob("*.parquet"))
+    }
