@@ -62,11 +62,11 @@ def selected(connection: Connection, condition: Condition) -> dict[int, int]:
     if condition.ids is None:
         return dict(connection.rows(f"select s.seq, s.stored from statement s where {where}", values))
     found: dict[int, int] = {}
-    for chunk, marks in _chunks(condition.ids):
-        rows = connection.rows(
-            f"select s.seq, s.stored from statement s where {where} and s.id in ({marks})", [*values, *chunk]
-        )
-        found.update(dict(rows))
+    for (
+        statement_id
+    ) in condition.ids:  # one by one: with many at once SQLite would walk the tenant's index instead
+        sql = f"select s.seq, s.stored from statement s where s.id = ? and {where}"
+        found.update(dict(connection.rows(sql, [statement_id, *values])))
     return found
 
 
@@ -208,19 +208,19 @@ def journaled(connection: Connection, number: int) -> list[int]:
 
 
 def remove_chunk(connection: Connection, removal: Unfinished, seqs: Sequence[int], keys_of: KeysOf) -> None:
-    """Take some of the removal's statements out, with everything that leads to them, in one transaction."""
+    """Take some of the removal's statements out, with everything that leads to them, in one transaction.
+
+    The journal holds seqs of one tenant. A condition on it beside them would have SQLite walk the tenant's index instead.
+    """
     marks = ",".join("?" * len(seqs))
     tenant = removal.tenant
     with connection.writing():
-        rows = connection.rows(
-            f"select seq, id, raw from statement where seq in ({marks}) and tenant = ?", [*seqs, tenant]
-        )
+        rows = connection.rows(f"select seq, id, raw from statement where seq in ({marks})", list(seqs))
         gone = {bytes(statement_id): seq for seq, statement_id, _ in rows}
         staying = _referrers(connection, tenant, gone)
         before = {i: keys_below(connection, tenant, i, keys_of) for i in (*gone, *staying)}
-        connection.execute(f"delete from statement where seq in ({marks}) and tenant = ?", [*seqs, tenant])
-        connection.execute(f"delete from reference where seq in ({marks}) and tenant = ?", [*seqs, tenant])
-        connection.execute(f"delete from forward_dead where seq in ({marks})", list(seqs))
+        for table in ("statement", "reference", "forward_dead"):
+            connection.execute(f"delete from {table} where seq in ({marks})", list(seqs))
         links = [(key, seq) for statement_id, seq in gone.items() for key in before[statement_id]]
         for statement_id, seq in staying.items():  # filters no longer find them by the terms of what is gone
             left = keys_below(connection, tenant, statement_id, keys_of)
@@ -265,10 +265,11 @@ def still_described(
 ) -> set[str]:
     """Which of the attachments other statements still describe: those of the tenant above seq `after`, not in `without`."""
     found: set[str] = set()
-    for seq, raw in connection.stream(
-        "select seq, raw from statement where tenant = ? and seq > ?", (tenant, after)
+    bound: tuple[str, Any] = ("seq > ?", after) if after else ("tenant = ?", tenant)
+    for seq, owner, raw in connection.stream(
+        f"select seq, tenant, raw from statement where {bound[0]}", bound[1:]
     ):
-        if seq not in without:
+        if owner == tenant and seq not in without:
             found |= _hashes(bytes(raw)) & hashes
     return found
 

@@ -113,27 +113,37 @@ def test_what_is_left_is_as_if_the_rest_had_never_been(
 
 def test_no_look_up_walks_a_whole_tenant(tmp_path: Path) -> None:
     """SQLite, left the choice, began with all statements of the tenant: seconds per 500 statements in a large store."""
-    settings = filled(tmp_path, [statement(0, "plain", 0, 0), statement(1, "voids", 0, 1)])
+    count = 100  # with few the planner chooses well by itself
+    items = [statement(0, "plain", 0, 0), statement(1, "voids", 0, 1)]
+    items += [{**statement(2, "plain", 0, 0), "id": str(uuid.uuid4())} for _ in range(count)]
+    settings = filled(tmp_path, items)
     asked: list[tuple[str, Sequence[Any]]] = []
     with contextlib.closing(open_database(settings).connect()) as connection:
-        plain = connection.rows
+        plain, execute = connection.rows, connection.execute
 
         def noting(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
             asked.append((sql, parameters))
             return plain(sql, parameters)
 
-        connection.rows = noting  # type: ignore[method-assign]
+        def noting_too(sql: str, parameters: Sequence[Any] = ()) -> int:
+            asked.append((sql, parameters))
+            return execute(sql, parameters)
+
+        connection.rows, connection.execute = noting, noting_too  # type: ignore[method-assign]
+        chosen = list(range(3, 3 + count))
+        ids = [uuid.UUID(item["id"]).bytes for item in items]
+        assert len(rows.selected(connection, rows.Condition("default", ids=ids))) == count + 2
+        assert rows.voiding_partners(connection, "default", chosen) == {}
         assert len(rows.voiding_partners(connection, "default", [2])) == 1
         assert rows.referring(connection, [1]) == {2}
-        removal = rows.Unfinished(rows.decide(connection, "default", [1], []), "default", 1)
-        rows.remove_chunk(connection, removal, [1], lambda tenant, raw: [])
+        removal = rows.Unfinished(rows.decide(connection, "default", [1, *chosen], []), "default", count + 1)
+        rows.remove_chunk(connection, removal, [1, *chosen], lambda tenant, raw: [])
         plans = [
             step[3]
             for sql, parameters in asked
-            if sql.startswith("select")
+            if sql.startswith(("select", "delete"))
             for step in plain(f"explain query plan {sql}", parameters)
         ]
-    assert [
-        step for step in plans if "statement_stored" in step or "SCAN s" in step or "SCAN r" in step
-    ] == []
+    walks = {"SCAN statement", "SCAN s", "SCAN v", "SCAN reference", "SCAN r", "SCAN link"}
+    assert [step for step in plans if "statement_stored" in step or step in walks] == []
     assert any("statement_id" in step for step in plans)
