@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ VERSION = "X-Experience-API-Version"
 THROUGH = "X-Experience-API-Consistent-Through"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
+NOWHERE = "5d2bef4f-6cfa-444c-98c7-4a98e9aedecb"
 ASK = {"agent": json.dumps({"mbox": "mailto:a@x.example"})}
 
 # What is sent, and the status it is answered with.
@@ -26,7 +26,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any], int]] = [
     ("HEAD", "/about", {}, 200),
     ("GET", "/agents", {"params": ASK}, 200),
     ("GET", "/activities", {"params": {"activityId": "https://x.example/a"}}, 200),
-    ("GET", "/statements", {"params": {"statementId": str(uuid.uuid4())}}, 404),
+    ("GET", "/statements", {"params": {"statementId": NOWHERE}}, 404),
     ("GET", "/statements", {"params": {"unknown": "1"}}, 400),
     ("GET", "/statements/more/x", {}, 400),
     ("GET", "/statements/more/x.y", {}, 400),
@@ -122,7 +122,12 @@ NUL = {"account": {"homePage": "https://x.example", "name": "a\0b"}}
         ("GET", "/statements", {"params": {"until": "9999-12-31T23:59:59.999999Z"}}, 200),
         ("GET", "/statements", {"params": {"agent": json.dumps(NUL)}}, 200),
         ("GET", "/agents", {"params": {"agent": json.dumps(NUL)}}, 200),
-        ("POST", "/statements", {"json": statement(actor=NUL)}, 200),
+        (
+            "POST",
+            "/statements",
+            {"json": statement(id="5d2bef4f-6cfa-444c-98c7-4a98e9aedec0", actor=NUL)},
+            200,
+        ),
         ("PUT", "/activities/state", state("a\0b"), 400),
         ("GET", "/activities/state", state("a\0b"), 400),
         ("DELETE", "/activities/state", state("a\0b"), 400),

@@ -97,25 +97,20 @@ def test_packed_attachments_come_back_byte_for_byte(client: httpx.Client) -> Non
     assert hashlib.sha256(content).hexdigest().encode() in found.content and content in found.content
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
+def test_bodies_that_are_no_gzip_or_too_large_inside(client: httpx.Client) -> None:
+    for content, status in (
         (b"", 400),
         (b"plain", 400),
         (gzip.compress(b"[]")[:-3], 400),
         (gzip.compress(b"[]") + b"rest", 400),
         (zlib.compress(b"[]"), 400),
         (gzip.compress(b" " * LIMIT + b"[]"), 413),
-        (gzip.compress(b" " * 200_000_000, 9), 413),
+        (gzip.compress(b" " * 50_000_000), 413),
         (gzip.compress(b"[]"), 200),
-    ],
-)
-def test_bodies_that_are_no_gzip_or_too_large_inside(
-    client: httpx.Client, content: bytes, status: int
-) -> None:
-    answer = client.post("/statements", content=content, headers=PACKED)
-    assert answer.status_code == status, answer.text
-    assert "X-Experience-API-Version" in answer.headers
+    ):
+        answer = client.post("/statements", content=content, headers=PACKED)
+        assert answer.status_code == status, answer.text
+        assert "X-Experience-API-Version" in answer.headers
 
 
 def test_packed_attachments_too_large_inside_leave_nothing(lrs: Lrs, client: httpx.Client) -> None:
