@@ -12,6 +12,14 @@ from learnlake.settings import Settings, get_settings
 from tests.scale import data_dir
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one worker, those on the demo together; first the end-to-end ones, which take longest."""
+    for item in items:
+        uses_demo = "demo" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("demo" if uses_demo else item.location[0]))
+    items.sort(key=lambda item: "end_to_end" not in item.location[0])
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Settings of a home folder of this test's own, also in the environment, so that child processes share them."""

@@ -73,7 +73,8 @@ def expected_rows(demo: Demo, role: str, query: str) -> list[str]:
     """What `query` answers over the whole snapshot, with the relations of the demo's person from people.db."""
     from sqlalchemy import text
 
-    from people.db import open_people, reading
+    from people.age import age_on, birth_dates
+    from people.db import open_people, reading, school_day
 
     engine = open_people(demo.settings)
     with reading(engine) as people, holding(demo.settings.home) as held:
@@ -87,7 +88,14 @@ def expected_rows(demo: Demo, role: str, query: str) -> list[str]:
             "select section_key from enrolment where person_key = :me and role = 'teacher' and is_active",
             me=me,
         )
-        children = ask("select person_key from guardianship where guardian_key = :me and is_active", me=me)
+        born, today = birth_dates(people, "default", None), school_day(people)
+        children = [
+            child
+            for child in ask(
+                "select person_key from guardianship where guardian_key = :me and is_active", me=me
+            )
+            if age_on(born[child[0]], today) < 18
+        ]
         led = ask(
             "select school_key from role_assignment where person_key = :me and role = 'principal'", me=me
         )

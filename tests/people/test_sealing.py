@@ -245,7 +245,7 @@ def test_a_people_db_from_before_is_sealed_when_it_is_opened(settings: Settings)
         command.upgrade(config, "0006")
         connection.exec_driver_sql(
             "insert into person (tenant, person_key, source, sourced_id, kind, given_name, extension, is_generated, is_active)"
-            " values ('t', 'p_1', 's', 'st1', 'rostered', 'Ada', '{\"enabledUser\": \"false\"}', 0, 1)"
+            " values ('t', 'p_1', 's', 'st1', 'rostered', 'Adalgisa', '{\"enabledUser\": \"false\"}', 0, 1)"
         )
         connection.exec_driver_sql(
             "insert into demographics (tenant, person_key, source, birth_date) values ('t', 'p_1', 's', '2010-03-04')"
@@ -255,7 +255,7 @@ def test_a_people_db_from_before_is_sealed_when_it_is_opened(settings: Settings)
     with reading(engine) as connection:
         row = connection.execute(select(person)).one()
         assert (row.given_name, row.enabled_user, row.extension) == (
-            "Ada",
+            "Adalgisa",
             "false",
             '{"enabledUser": "false"}',
         )
@@ -263,7 +263,7 @@ def test_a_people_db_from_before_is_sealed_when_it_is_opened(settings: Settings)
     engine.dispose()
     with contextlib.closing(sqlite3.connect(settings.home.people_db)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
-    assert b"Ada" not in _bytes(settings)
+    assert b"Adalgisa" not in _bytes(settings)
 
 
 def test_what_names_somebody_is_sealed_in_every_table() -> None:
