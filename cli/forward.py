@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import os
 import signal
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from learnlake.settings import Settings, get_settings
 
 app = typer.Typer(help="Statements going on to other LRSs and to webhooks.", no_args_is_help=True)
 console = Console()
+_FORWARDED = "statements as they are stored"
 
 Name = Annotated[str, typer.Argument(help="The target's name.")]
 
@@ -74,18 +77,19 @@ def add(
         secret = f"file:{secret_file.resolve()}"
     else:
         secret = f"file:{_keep_secret(settings, name)}"
-    targets.add(
-        settings,
-        name=name,
-        url=url,
-        kind=kind,
-        tenant=tenant,
-        login=key,
-        secret=secret,
-        filters=filters,
-        is_from_start=from_start,
-        allows_http=allow_http,
-    )
+    with _disclosed(settings, tenant, name):
+        targets.add(
+            settings,
+            name=name,
+            url=url,
+            kind=kind,
+            tenant=tenant,
+            login=key,
+            secret=secret,
+            filters=filters,
+            is_from_start=from_start,
+            allows_http=allow_http,
+        )
     _note(settings, tenant, "forward-add", name)
     console.print(f"statements of {tenant} go to {name} from now on", highlight=False)
 
@@ -140,6 +144,7 @@ def remove(name: Name) -> None:
         target = targets.find(connection, name)
         store.remove(connection, target.number)
     _kept_secret(settings, name).unlink(missing_ok=True)
+    _end_disclosure(settings, target.tenant, name)
     _note(settings, target.tenant, "forward-remove", name)
     console.print(f"removed {name}", highlight=False)
 
@@ -236,6 +241,40 @@ def _keep_secret(settings: Settings, name: str) -> Path:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     return path
+
+
+@contextlib.contextmanager
+def _disclosed(settings: Settings, tenant: str, name: str) -> Iterator[None]:
+    """Families can read that everybody's statements go to `name`: noted before the first one goes, ended if none will."""
+    from people import disclosures
+    from people.db import open_people
+
+    engine = open_people(settings)
+    disclosures.record(
+        engine,
+        tenant,
+        recipient=name,
+        purpose="forwarding",
+        what=_FORWARDED,
+        person_keys=None,
+        actor_key=audit.operator_key(),
+        source="command line",
+    )
+    engine.dispose()
+    try:
+        yield
+    except BaseException:
+        _end_disclosure(settings, tenant, name)
+        raise
+
+
+def _end_disclosure(settings: Settings, tenant: str, name: str) -> None:
+    from people import disclosures
+    from people.db import open_people
+
+    engine = open_people(settings)
+    disclosures.end(engine, tenant, recipient=name, what=_FORWARDED, actor_key=audit.operator_key())
+    engine.dispose()
 
 
 def _note(settings: Settings, tenant: str, action: str, name: str) -> None:

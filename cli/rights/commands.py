@@ -127,6 +127,10 @@ def portability(
     out: Annotated[Path, typer.Argument(help="The zip to write; there must be none yet.")],
     by: By = None,
     tenant: Tenant = None,
+    recipient: Annotated[
+        str | None,
+        typer.Option(help="Institution that gets the copy, if not the family: noted as a disclosure."),
+    ] = None,
 ) -> None:
     """Write everything held on a person into one zip: JSON, CSV, the statements, a README in plain words."""
     from cli.rights.portability import export_person
@@ -134,7 +138,11 @@ def portability(
     settings = get_settings()
     settings.home.create()
     listing = export_person(
-        settings, _subject(settings, person, by, tenant), out, requested_by=operator_key()
+        settings,
+        _subject(settings, person, by, tenant),
+        out,
+        requested_by=operator_key(),
+        recipient=recipient,
     )
     console.print(f"{len(listing) + 1} files written to {out}")
 

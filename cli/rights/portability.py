@@ -13,6 +13,8 @@ from learnlake.clock import utc_now
 from learnlake.errors import InputError
 from learnlake.protocols import Subject
 from learnlake.settings import Settings
+from people import disclosures
+from people.db import open_people
 
 _README = """What this is
 
@@ -30,9 +32,12 @@ Passwords are kept as one-way hashes only and are left out. So are back-ups that
 
 
 def export_person(
-    settings: Settings, subject: Subject, target: Path, *, requested_by: str
+    settings: Settings, subject: Subject, target: Path, *, requested_by: str, recipient: str | None = None
 ) -> list[tuple[str, str]]:
-    """Write the zip at `target`, which must not exist, readable by its owner only; (file, what it is) of each file in it."""
+    """Write the zip at `target`, which must not exist, readable by its owner only; (file, what it is) of each file in it.
+
+    A `recipient` outside the family is noted as a disclosure before the file stands.
+    """
     if target.exists():
         raise InputError(
             "There is a file already", where=str(target), mend="choose another name, or move it away"
@@ -53,6 +58,8 @@ def export_person(
                 subject.tenant, requested_by, "export-person", subject.person_key, "command line"
             ),
         )
+        if recipient is not None:
+            _disclose(settings, subject, recipient, requested_by)
         try:
             os.link(draft, target)
         except FileExistsError:
@@ -60,6 +67,21 @@ def export_person(
     finally:
         draft.unlink(missing_ok=True)
     return listing
+
+
+def _disclose(settings: Settings, subject: Subject, recipient: str, actor_key: str) -> None:
+    engine = open_people(settings)
+    disclosures.record(
+        engine,
+        subject.tenant,
+        recipient=recipient,
+        purpose="portability",
+        what="the whole record",
+        person_keys=[subject.person_key],
+        actor_key=actor_key,
+        source="command line",
+    )
+    engine.dispose()
 
 
 def _write(settings: Settings, subject: Subject, file: object) -> list[tuple[str, str]]:
