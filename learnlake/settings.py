@@ -258,6 +258,11 @@ class Settings(BaseSettings):
     rate_limit_burst: int = Field(
         0, ge=0, description="Requests that a credential may send at once; 0: two seconds' worth."
     )
+    guesses_per_address: int = Field(
+        50,
+        ge=1,
+        description="Wrong secrets, for whatever keys, before their address has to wait; more where a school is one address.",
+    )
 
     # Bearer tokens of an OpenID provider
     bearer_issuer: str | None = Field(

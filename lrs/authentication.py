@@ -39,7 +39,9 @@ class Authenticator:
             self._verifier = bearer.Verifier(settings)
         self._verified: dict[bytes, tuple[Credential, float, Bucket | None]] = {}
         self._checking: dict[tuple[bytes, str], asyncio.Task[tuple[Credential, float]]] = {}
-        self._guard = Guard()
+        self._proved: dict[bytes, None] = {}
+        """Headers that were right once: whoever sends them again is not guessing, whatever others do from the same address."""
+        self._guard = Guard(free_per_address=settings.guesses_per_address)
         self._buckets: dict[int, Bucket] = {}
         self._rate, self._burst = settings.rate_limit_per_second, settings.rate_limit_burst
         self._generation: tuple[int, int] = (-1, -1)
@@ -82,7 +84,7 @@ class Authenticator:
         """Check a header once, however many requests bring it side by side, and remember it."""
         checking = self._checking.get((digest, source))
         if checking is None:
-            checking = asyncio.ensure_future(self._of_header(header, source))
+            checking = asyncio.ensure_future(self._of_header(header, source, digest))
             self._checking[digest, source] = checking
             checking.add_done_callback(lambda _: self._checking.pop((digest, source)))
         credential, until = await asyncio.shield(checking)
@@ -91,14 +93,14 @@ class Authenticator:
         known = self._verified[digest] = (credential, until, self._bucket(credential))
         return known
 
-    async def _of_header(self, header: str, source: str) -> tuple[Credential, float]:
+    async def _of_header(self, header: str, source: str, digest: bytes) -> tuple[Credential, float]:
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer" and self._verifier is not None:
             return await self._of_token(self._verifier, value.strip())
         pair = _key_and_secret(value) if scheme.lower() == "basic" else None
         if pair is None:
             self._refuse()
-        return await self._of_pair(*pair, source), _FOREVER
+        return await self._of_pair(*pair, source, digest), _FOREVER
 
     def _bucket(self, credential: Credential) -> Bucket | None:
         rate = self._rate if credential.rate is None else credential.rate
@@ -113,8 +115,9 @@ class Authenticator:
             bucket = self._buckets[credential.number] = Bucket(rate, burst)
         return bucket
 
-    async def _of_pair(self, key: str, secret: str, source: str) -> Credential:
-        if seconds := self._guard.begin(source, key):
+    async def _of_pair(self, key: str, secret: str, source: str, digest: bytes) -> Credential:
+        is_guess = digest not in self._proved
+        if is_guess and (seconds := self._guard.begin(source, key)):
             raise ApiError(
                 429,
                 "too many wrong secrets came from this address",
@@ -123,9 +126,14 @@ class Authenticator:
             )
         credential = await self._store.read(lambda connection: credentials.verify(connection, key, secret))
         if credential is None:
+            self._proved.pop(digest, None)
             await self._guard.wrong(source, key)
             self._refuse()
-        self._guard.right(source, key)
+        if is_guess:
+            self._guard.right(source, key)
+            if len(self._proved) >= _REMEMBERED:
+                self._proved.clear()
+            self._proved[digest] = None
         return credential
 
     async def _of_token(self, verifier: Verifier, token: str) -> tuple[Credential, float]:

@@ -10,8 +10,8 @@ from collections import OrderedDict
 
 _FREE_PER_KEY = 5
 """Wrong secrets for one key from one address before waiting begins: somebody who mistypes."""
-_FREE_PER_SOURCE = 50
-"""Wrong secrets from one address, whatever the key: a school's many devices behind one."""
+_FREE_FROM_ANYWHERE = 50
+"""Wrong secrets for one key, from whatever address, before answers are held back."""
 _FIRST_WAIT_SECONDS = 4.0
 _LONGEST_WAIT_SECONDS = 300.0
 _FORGOTTEN_AFTER_SECONDS = 900.0
@@ -55,10 +55,10 @@ class Guard:
     Guesses for one key that come from many addresses are only answered later and later: a right secret never is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, free_per_address: int) -> None:
         self._pairs = Backoff(_FREE_PER_KEY)
-        self._sources = Backoff(_FREE_PER_SOURCE)
-        self._keys = Backoff(_FREE_PER_SOURCE)
+        self._sources = Backoff(free_per_address)
+        self._keys = Backoff(_FREE_FROM_ANYWHERE)
         self._delayed = 0
 
     def begin(self, source: str, key: str) -> float:
@@ -77,7 +77,7 @@ class Guard:
     async def wrong(self, source: str, key: str) -> None:
         """Count it, and hold back the answer if many have been wrong for this key."""
         self._sources.failed(source)
-        over = self._keys.failed(key) - _FREE_PER_SOURCE
+        over = self._keys.failed(key) - _FREE_FROM_ANYWHERE
         if over > 0 and self._delayed < _DELAYED_AT_MOST:
             self._delayed += 1
             try:

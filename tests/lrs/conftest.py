@@ -44,6 +44,9 @@ def shared_lrs(
             folder = tmp_path_factory.mktemp("lrs")
             patch.setenv("LEARNLAKE_HOME", str(folder / "home"))
             patch.setenv("LEARNLAKE_CONFIG", str(folder / "none.toml"))
+            patch.setenv(
+                "LEARNLAKE_GUESSES_PER_ADDRESS", "1000000"
+            )  # every test's wrong secrets come from here
             use_backend(request.param, patch, request)
             settings = get_settings()
             settings.home.create()

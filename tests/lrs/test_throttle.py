@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -63,6 +64,21 @@ def test_guessing_from_one_address_is_made_to_wait_whether_the_key_exists_or_not
         # The same key from another address, and another key from the same one, are let through.
         assert statuses(there, key, ["right"]) == [200 if is_known else 401]
         assert statuses(here, KEY, [SECRET]) == [200]
+
+
+def test_who_was_right_before_never_waits_for_what_others_guess_from_the_same_address(lrs: Lrs) -> None:
+    """Also when all must be verified anew, as after each change of the credentials."""
+    key = uuid.uuid4().hex
+    credentials.create(lrs.settings, name="behind a proxy", key=key, secret="right")
+    with client_from(lrs, HERE) as here:
+        assert statuses(here, key, ["right"]) == [200]
+        assert statuses(here, key, [f"wrong {n}" for n in range(7)])[-1] == 429
+        credentials.create(lrs.settings, name="new", key=uuid.uuid4().hex, secret="s")
+        time.sleep(1.2)  # until the LRS looks for changed credentials
+        assert statuses(here, key, ["right", "wrong again", "right"]) == [200, 429, 200]
+        credentials.revoke(lrs.settings, key)
+        time.sleep(1.2)
+        assert statuses(here, key, ["right"]) == [401]
 
 
 def test_guesses_sent_side_by_side_are_counted_too(lrs: Lrs) -> None:
