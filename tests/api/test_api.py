@@ -170,6 +170,7 @@ def test_formats_agree_and_a_limit_is_told(api: httpx.Client, home: Path) -> Non
     assert (len(cut.json()), cut.headers["X-Is-Truncated"]) == (1, "true")
     for query in ("format=xml", "limit=0", "limit=-1", "limit=x", "limit=99999999"):
         assert api.get(f"/v1/marts/msr_student_week?{query}", headers=token).status_code == 400
+    assert api.get("/v1/marts/msr_student_week", headers=log_in(api, "adi")).status_code == 403
     with sqlite3.connect(home / "audit.db") as connection:
         rows = connection.execute(
             "select actor_key, resource, result from entry where action = 'export'"
