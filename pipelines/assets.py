@@ -29,7 +29,10 @@ MODELS: dict[str, tuple[str, ...]] = {
 PREDICTIONS: dict[str, tuple[str, ...]] = {
     "prd_mastery": ("fct_attempt", "dim_skill", "mastery_model"),
     "prd_risk": ("msr_student_week", "brg_enrolment", "risk_model"),
-    "prd_next_activity": ("prd_mastery", "brg_activity_skill", "brg_skill_prerequisite", "dim_activity"),
+    "prd_next_activity": (
+        *("prd_mastery", "mastery_model", "fct_attempt", "fct_statement", "brg_enrolment"),
+        *("dim_activity", "dim_skill", "brg_activity_skill", "brg_skill_prerequisite"),
+    ),
 }
 """Each prediction mart and what it is made from."""
 DAYS = dg.DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from models import next_activity, registry
+from models import recommendation, registry
 from pipelines.progress import Progress
 from warehouse.build import Working
 from warehouse.tables import quoted
@@ -92,27 +92,22 @@ def _next_activity(working: Working, tenant: str) -> int:
     model = _champion(working, "mastery", tenant) if len(people) else None
     if model is None:
         return 0
-    everything = {
-        name: working.frame(f"from main.{mart} where tenant = $tenant", {"tenant": tenant})
-        for name, mart in {
-            "activities": "dim_activity",
-            "activity_skills": "brg_activity_skill",
-            "skills": "dim_skill",
-            "prerequisites": "brg_skill_prerequisite",
-        }.items()
-    }
-    rows = next_activity.recommend(
+    opened = "distinct person_key, activity_key, occurred_date"
+    found = recommendation.recommend(
         _rows(working, MASTERY, people, _PERSON),
         enrolments=_rows(working, "brg_enrolment", people, _PERSON),
-        seen=_rows(working, "fct_statement", people, _PERSON, columns="distinct person_key, activity_key"),
+        attempts=_rows(working, "fct_attempt", people, _PERSON),
+        seen=_rows(working, "fct_statement", people, _PERSON, columns=opened),
         as_of=working.window.as_of,
-        start=model.start,
-        model_version=model.version,
+        activities=_all_rows(working, "dim_activity", tenant),
+        activity_skills=_all_rows(working, "brg_activity_skill", tenant),
+        skills=_all_rows(working, "dim_skill", tenant),
+        prerequisites=_all_rows(working, "brg_skill_prerequisite", tenant),
+        tracing=model,
         mastery_threshold=working.settings.mastery_threshold,
-        **everything,
     )
-    working.replace_rows(NEXT_ACTIVITY, rows, _PERSON, scope=people)
-    return len(rows)
+    working.replace_rows(NEXT_ACTIVITY, found.rows, _PERSON, scope=people)
+    return len(found.rows)
 
 
 def _people_to_score(working: Working, tenant: str, table: str) -> pl.DataFrame:
@@ -153,6 +148,10 @@ def _rows(
         )
     finally:
         working.connection.unregister("wanted")
+
+
+def _all_rows(working: Working, mart: str, tenant: str) -> pl.DataFrame:
+    return working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
 
 
 def _champion(working: Working, kind: str, tenant: str) -> Any:

@@ -21,7 +21,8 @@ FILLED: dict[str, str] = {
         risk_rank bigint, is_at_risk boolean, reason_1 varchar, reason_2 varchar, reason_3 varchar, {_MODEL}""",
     "prd_next_activity": """
         tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar,
-        course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, why varchar,
+        course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, kind varchar,
+        why varchar, mastery double, chance double, recall double, propensity double, policy_version varchar,
         model_version varchar, as_of date""",
     "qc_build": """
         tenant varchar not null, build_id varchar not null, run_id varchar, built_at timestamp, as_of date,

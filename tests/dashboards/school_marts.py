@@ -402,6 +402,8 @@ def _predictions(school: s.School, effort: dict[str, float]) -> dict[str, list[R
                         "skill_key": f"{s.TENANT}:k{n}",
                         "activity_key": f"{s.TENANT}:lesson{n}",
                         "rank": place,
+                        "kind": "practise",
+                        "policy_version": "ranked-1",
                         "why": f"You are close to mastering {s.SKILLS[n].lower()}, and what it builds on is in place.",
                         **model,
                     }
