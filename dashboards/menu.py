@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import health, sections
+from dashboards.administrator import audit, health, people, sections
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -46,6 +46,10 @@ PAGES = (
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
     PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
+    PageSpec(
+        "administrator-people", "People", ":material/manage_accounts:", ("administrator",), people.render
+    ),
+    PageSpec("administrator-audit", "Audit trail", ":material/policy:", ("administrator",), audit.render),
     PageSpec(
         "administrator-sections", "Sections", ":material/person_add:", ("administrator",), sections.render
     ),

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards import design
 from dashboards.components import page, states
 from dashboards.menu import PAGES, PageSpec
-from dashboards.visit import newest_build, viewer_of, visiting
+from dashboards.visit import ROLE_NAMES, newest_build, viewer_of, visiting
 from learnlake.errors import AccessError
 from learnlake.settings import Settings, get_settings
 from people import policy
@@ -19,15 +19,6 @@ from people.sessions import Viewer
 from warehouse.door import Door
 
 ICON = Path(__file__).parent / "static" / "icon.png"
-ROLE_NAMES = {
-    "student": "Student",
-    "teacher": "Teacher",
-    "assistant": "Teaching assistant",
-    "guardian": "Guardian",
-    "principal": "Principal",
-    "administrator": "Administrator",
-    "analyst": "Analyst",
-}
 
 
 def run(token: str | None) -> None:

@@ -27,6 +27,15 @@ where $section is null or person_key in (
     select person_key from brg_enrolment where section_key = $section and role = 'student'
 )
 """
+ROLE_NAMES = {
+    "student": "Student",
+    "teacher": "Teacher",
+    "assistant": "Teaching assistant",
+    "guardian": "Guardian",
+    "principal": "Principal",
+    "administrator": "Administrator",
+    "analyst": "Analyst",
+}
 COOKIE = "learnlake_session"
 """The cookie that holds a session's token: HttpOnly, SameSite=Lax."""
 

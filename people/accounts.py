@@ -52,10 +52,13 @@ def create(
     school_key: str | None = None,
     given_name: str | None = None,
     family_name: str | None = None,
+    actor_key: str | None = None,
+    source: str = "people",
 ) -> Account:
     """A new account that holds `role_names` beside the roles of its person. Without `password` it logs in elsewhere.
 
     There must be one of either. A role of a learner, family or teacher needs a person: `person_key`, or else one is made with the names given.
+    `actor_key` is who does it, here and below; without one the operator at the command line.
     """
     password_hash = passwords.NONE
     if password is not None:
@@ -74,7 +77,9 @@ def create(
             family_name=family_name,
             day=today(engine),
         )
-    _audit(engine, made, "create-account")
+    _audit(engine, made, "create-account", actor_key, source)
+    for role in role_names:
+        _audit(engine, made, f"grant-role-{role}", actor_key, source)
     return made
 
 
@@ -150,16 +155,33 @@ def list_accounts(engine: Engine, *, tenant: str | None = None) -> list[Account]
         return [_account(row) for row in connection.execute(query)]
 
 
-def disable(engine: Engine, login: str, *, is_disabled: bool = True) -> None:
-    """Shut the account and end its sessions at once; or open it again."""
+def disable(
+    engine: Engine,
+    login: str,
+    *,
+    is_disabled: bool = True,
+    actor_key: str | None = None,
+    source: str = "people",
+) -> None:
+    """Shut the account and end its sessions at once; or open it again. Nobody shuts the own one."""
     known = get(engine, login)
+    _check_another(known, actor_key)
     with writing(engine) as connection:
         connection.execute(
             update(account).where(account.c.account_id == known.account_id).values(is_disabled=is_disabled)
         )
         if is_disabled:
             end_sessions(connection, known.account_id)
-    _audit(engine, known, "disable-account" if is_disabled else "enable-account")
+    _audit(engine, known, "disable-account" if is_disabled else "enable-account", actor_key, source)
+
+
+def unlock(engine: Engine, login: str, *, actor_key: str | None = None, source: str = "people") -> None:
+    """Lift the lock that wrong passwords or codes have put on an account."""
+    known = get(engine, login)
+    with writing(engine) as connection:
+        attempts.forgive(connection, known.login)
+        attempts.forgive(connection, str(known.account_id), of="codes")
+    _audit(engine, known, "unlock-account", actor_key, source)
 
 
 def reset_password(engine: Engine, login: str, password: str) -> None:
@@ -201,9 +223,15 @@ def change_roles(
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
     school_key: str | None = None,
+    actor_key: str | None = None,
+    source: str = "people",
 ) -> None:
-    """Give roles to the account (or its person) and take others away; open sessions feel it at their next step."""
+    """Give roles to the account (or its person) and take others away; open sessions feel it at their next step.
+
+    AccessError for one's own account: whoever could would open every record to themselves, or lock everybody out.
+    """
     known = get(engine, login)
+    _check_another(known, actor_key)
     for role in (*add, *remove):
         roles.check_role(role)
     if known.person_key is None and (lacking := sorted(roles.NEEDS_PERSON.intersection(add))):
@@ -227,9 +255,9 @@ def change_roles(
                 school_key=school_key if role in roles.NEEDS_SCHOOL else None,
             )
     for role in add:
-        _audit(engine, known, f"grant-role-{role}")
+        _audit(engine, known, f"grant-role-{role}", actor_key, source)
     for role in remove:
-        _audit(engine, known, f"withdraw-role-{role}")
+        _audit(engine, known, f"withdraw-role-{role}", actor_key, source)
 
 
 def held_roles(engine: Engine, login: str) -> tuple[str, ...]:
@@ -365,6 +393,15 @@ def _names(engine: Engine, known: Account) -> tuple[str, ...]:
     return tuple(name for name in row or () if name)
 
 
-def _audit(engine: Engine, known: Account, action: str) -> None:
-    entry = audit.AuditEntry(known.tenant, audit.operator_key(), action, known.key, "people")
+def _check_another(known: Account, actor_key: str | None) -> None:
+    if actor_key == known.key:
+        raise AccessError(
+            "Nobody does this to the own account", mend="ask another administrator, or whoever runs Learnlake"
+        )
+
+
+def _audit(
+    engine: Engine, known: Account, action: str, actor_key: str | None = None, source: str = "people"
+) -> None:
+    entry = audit.AuditEntry(known.tenant, actor_key or audit.operator_key(), action, known.key, source)
     audit.append(settings_of(engine).home.audit_db, entry)

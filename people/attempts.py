@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -43,6 +44,18 @@ def count(engine: Engine, name: str, *, of: Guessed = "passwords") -> None:
 def forgive(connection: Connection, name: str, *, of: Guessed = "passwords") -> None:
     """Forget the wrong tries of `name`: the right one came, or an administrator lifted the lock."""
     connection.execute(delete(login_failure).where(login_failure.c.login_hash == failure_key(name, of)))
+
+
+def locked(connection: Connection, names: Iterable[str]) -> dict[str, dt.datetime]:
+    """Those of `names` whose passwords are locked now, and until when (UTC)."""
+    failed = login_failure.c
+    held = {
+        row.login_hash: row.locked_until
+        for row in connection.execute(
+            select(failed.login_hash, failed.locked_until).where(failed.locked_until > now())
+        )
+    }
+    return {name: held[key] for name in names if held and (key := failure_key(name, "passwords")) in held}
 
 
 def take_back(engine: Engine, name: str) -> None:

@@ -99,7 +99,12 @@ ACTIONS: Final[Rules] = {
     "assign-teacher": {"administrator": TENANT},
     "delegate": {"administrator": TENANT},
     "manage-accounts": {"administrator": TENANT},
+    "manage-consent": {"administrator": TENANT},
+    "manage-credentials": {"administrator": TENANT},
     "manage-identities": {"administrator": TENANT},
+    "read-audit": {"administrator": TENANT},
+    "export-person": {"administrator": TENANT},
+    "erase-person": {"administrator": TENANT},
     "import-roster": {"administrator": TENANT},
     "run-sql": {"analyst": TENANT},
 }

@@ -302,12 +302,13 @@ def prove_again(engine: Engine, token: str, password: str, source: str) -> accou
         ) from None
 
 
-def revoke(engine: Engine, login: str) -> int:
-    """End every session of `login`; answers how many were open."""
+def revoke(engine: Engine, login: str, *, actor_key: str | None = None, source: str = "people") -> int:
+    """End every session of `login`; answers how many were open. Without `actor_key` it is the operator at the command line."""
     known = accounts.get(engine, login)
     with writing(engine) as connection:
         ended = accounts.end_sessions(connection, known.account_id)
-    entry = audit.AuditEntry(known.tenant, audit.operator_key(), "revoke-sessions", known.key, "people")
+    actor = actor_key or audit.operator_key()
+    entry = audit.AuditEntry(known.tenant, actor, "revoke-sessions", known.key, source)
     audit.append(settings_of(engine).home.audit_db, entry)
     return ended
 

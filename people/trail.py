@@ -90,6 +90,7 @@ def search(
     actor: str | None = None,
     person: str | None = None,
     action: str | None = None,
+    resource: str | None = None,
     result: str | None = None,
     since: str | None = None,
     until: str | None = None,
@@ -97,7 +98,7 @@ def search(
 ) -> list[Entry]:
     """The newest `limit` entries that fit everything given, newest first.
 
-    `person` finds who acted and whose record it was; `action` is the beginning of one; `since` and `until` are ISO dates or
+    `person` finds who acted and whose record it was; `action` is the beginning of one, `resource` a part of one; `since` and `until` are ISO dates or
     times in UTC, `until` as a date taking in the whole day.
     """
     where: dict[str, list[str]] = {}
@@ -110,6 +111,8 @@ def search(
         where["(actor_key = ? or instr(resource, ?) > 0)"] = [person, person]
     if action is not None:
         where["substr(action, 1, length(?)) = ?"] = [action, action]
+    if resource is not None:
+        where["instr(resource, ?) > 0"] = [resource]
     if result is not None:
         where["result = ?"] = [result]
     if since is not None:
@@ -123,6 +126,16 @@ def search(
     with contextlib.closing(_reading(home)) as connection:
         values = [value for group in where.values() for value in group]
         return [Entry(*row) for row in connection.execute(query, (*values, limit))]
+
+
+def actions(home: Home, *, tenant: str | None = None) -> list[str]:
+    """Every action that the trail knows, in the alphabet's order."""
+    if not home.audit_db.exists():
+        return []
+    condition, values = ("tenant = ?", (tenant,)) if tenant is not None else ("true", ())
+    with contextlib.closing(_reading(home)) as connection:
+        rows = connection.execute(f"select distinct action from entry where {condition} order by 1", values)
+        return [row[0] for row in rows]
 
 
 def purge(home: Home, *, before: dt.date, actor_key: str) -> int:

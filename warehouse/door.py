@@ -102,6 +102,11 @@ class Door:
             assert self._instance is not None
             return self._instance.build
 
+    @property
+    def source(self) -> str:
+        """The program or address that asks, as the audit trail names it."""
+        return self._source
+
     def scope(self) -> Scope:
         """What the policy says about the viewer now."""
         return policy.scope(self._engine, self._viewer)

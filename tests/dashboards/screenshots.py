@@ -28,6 +28,8 @@ from tests.dashboards import browser as chromium
 from tests.dashboards import school as schools
 
 Logins = dict[str, tuple[str, str]]
+QUERIES = {"administrator-people": "?person=p_teacher"}
+"""What a page is photographed with, where it shows little without; keys of the test school."""
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ def main() -> int:
     parser.add_argument("--sizes", nargs="+", default=list(chromium.SIZES), choices=list(chromium.SIZES))
     parser.add_argument("--themes", nargs="+", default=["light", "dark"], choices=["light", "dark"])
     parser.add_argument("--roles", nargs="+", help="only these roles")
+    parser.add_argument("--pages", nargs="+", help="only these pages, by path")
     given = parser.parse_args()
     if given.address:
         if not given.logins:
@@ -73,9 +76,9 @@ def _take(running: chromium.Browser, address: str, logins: Logins, given: argpar
                 context = chromium.new_context(running, size=size, theme=theme)
                 page = chromium.log_in(context, address, login, password)
                 for spec in PAGES:
-                    if role not in spec.roles:
+                    if role not in spec.roles or (given.pages and spec.path not in given.pages):
                         continue
-                    page.goto(f"{address}/{spec.path}")
+                    page.goto(f"{address}/{spec.path}{QUERIES.get(spec.path, '')}")
                     chromium.settle(page)
                     target = given.out / f"{spec.path}-{size}-{theme}.png"
                     found = chromium.whole_page(page, target, size=size)

@@ -48,7 +48,13 @@ def test_log_in_answers_who_is_there_and_log_out_ends_it(
     assert known.person_key == teacher.person_key
     sessions.log_out(engine, token)
     assert sessions.viewer(engine, token) is None
-    assert [entry[1] for entry in _audited(settings)] == ["create-account", "log-in", "log-out"]
+    assert [entry[1] for entry in _audited(settings)] == [
+        "create-account",
+        "grant-role-teacher",
+        "grant-role-analyst",
+        "log-in",
+        "log-out",
+    ]
 
 
 def test_neither_password_nor_token_is_kept(

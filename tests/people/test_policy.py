@@ -72,7 +72,12 @@ ACTION_TABLE = {
     "assign-teacher": "-----t-",
     "delegate": "-----t-",
     "manage-accounts": "-----t-",
+    "manage-consent": "-----t-",
+    "manage-credentials": "-----t-",
     "manage-identities": "-----t-",
+    "read-audit": "-----t-",
+    "export-person": "-----t-",
+    "erase-person": "-----t-",
     "import-roster": "-----t-",
     "run-sql": "------t",
 }

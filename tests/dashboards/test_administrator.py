@@ -1,0 +1,215 @@
+"""The administrator's pages: what they find, what they do, that each look and each deed is in the audit trail."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.administrator import acting
+from people import accounts, attempts, disclosures, second_factor, sessions, trail
+from tests.dashboards import school as schools
+from tests.dashboards.test_pages import text
+
+Open = Callable[..., AppTest]
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Press the one button called `label` (forms' and popovers' too)."""
+    [button] = [button for button in app.button if button.label == label]
+    return button.click().run()
+
+
+def told(school: schools.School, action: str) -> list[trail.Entry]:
+    return trail.search(school.settings.home, action=action)
+
+
+@pytest.fixture
+def administrator(own_school: schools.School) -> str:
+    known = accounts.get(own_school.engine, "administrator")
+    return known.key
+
+
+class TestPeople:
+    def test_a_name_finds_the_card_and_the_look_is_audited(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        student = own_school.students[schools.CLASSES[0]][0]
+        app = open_page(own_school, "administrator", "administrator-people")
+        assert "Nobody is locked out" in text(app) and "Nobody is chosen yet" in text(app)
+        app.text_input(key="find_person").set_value(own_school.names[student].lower()).run()
+        assert own_school.names[student] in text(app)
+        assert app.query_params["person"] == student
+        assert "Algebra I, group 1" in set(app.dataframe[1].value["Class"])
+        [entry] = told(own_school, "view administrator-people")
+        assert (entry.actor_key, entry.resource) == (administrator, f"person:{student}")
+
+    def test_several_are_offered_and_what_was_typed_stays_out_of_the_address(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        app = open_page(own_school, "administrator", "administrator-people")
+        app.text_input(key="find_person").set_value("abara").run()
+        assert len(app.selectbox(key="choose_person").options) > 1
+        assert "person" not in app.query_params and not told(own_school, "view administrator-people")
+        app.selectbox(key="choose_person").select_index(0).run()
+        assert re.fullmatch(r"p_\w+", app.query_params["person"])
+        assert "abara" not in str(app.query_params).lower()
+
+    def test_roles_are_given_and_withdrawn_but_not_to_oneself(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        app = open_page(own_school, "administrator", "administrator-people", person="p_teacher")
+        app.selectbox(key="change_role_name").set_value("analyst")
+        press(app, "Give")
+        assert "teacher is analyst" in app.success[0].value
+        assert accounts.held_roles(own_school.engine, "teacher") == ("teacher", "analyst")
+        [entry] = [one for one in told(own_school, "grant-role-analyst") if one.resource == "p_teacher"]
+        assert entry.actor_key == administrator and entry.source.startswith("dashboards ")
+        app.selectbox(key="change_role_name").set_value("analyst")
+        press(app, "Withdraw")
+        assert accounts.held_roles(own_school.engine, "teacher") == ("teacher",)
+        own = open_page(own_school, "administrator", "administrator-people", person=administrator)
+        own.selectbox(key="change_role_name").set_value("analyst")
+        press(own, "Give")
+        assert "Nobody does this to the own account" in own.error[0].value
+        assert accounts.held_roles(own_school.engine, "administrator") == ("administrator",)
+
+    def test_a_principal_needs_a_school(self, own_school: schools.School, open_page: Open) -> None:
+        app = open_page(own_school, "administrator", "administrator-people", person="p_teacher")
+        app.selectbox(key="change_role_name").set_value("principal")
+        press(app, "Give")
+        assert "A principal leads a school" in app.error[0].value
+        app.selectbox(key="change_role_name").set_value("principal")
+        app.selectbox(key="change_role_school").set_value(schools.SCHOOL)
+        press(app, "Give")
+        assert accounts.held_roles(own_school.engine, "teacher") == ("teacher", "principal")
+
+    def test_somebody_locked_out_is_let_in_again(self, own_school: schools.School, open_page: Open) -> None:
+        for _ in range(attempts.FREE_FAILURES):
+            attempts.count(own_school.engine, "teacher")
+        sessions.log_in(own_school.engine, "guardian", schools.PASSWORD, "test")
+        app = open_page(own_school, "administrator", "administrator-people")
+        assert "1 account is locked after wrong passwords" in text(app)
+        press(app, "Open")
+        assert app.query_params["person"] == "p_teacher"
+        press(app, "Unlock")
+        assert sessions.log_in(own_school.engine, "teacher", schools.PASSWORD, "test")
+        assert "Nobody is locked out" in text(app)
+
+    def test_sessions_second_factor_and_account_are_ended(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        engine = own_school.engine
+        token = sessions.log_in(engine, "guardian", schools.PASSWORD, "test")
+        app = open_page(own_school, "administrator", "administrator-people", person="p_guardian")
+        press(app, "End sessions")
+        assert sessions.viewer(engine, token) is None
+        known = accounts.get(engine, "guardian")
+        _enrol(own_school, known)
+        app.run()
+        press(app, "Yes, reset second factor")
+        assert not second_factor.is_enrolled(engine, known.account_id)
+        press(app, "Yes, shut the account")
+        assert accounts.get(engine, "guardian").is_disabled
+        press(app, "Open the account")
+        assert not accounts.get(engine, "guardian").is_disabled
+        for action in ("revoke-sessions", "remove-second-factor", "disable-account", "enable-account"):
+            assert {entry.actor_key for entry in told(own_school, action)} == {administrator}, action
+
+    def test_a_new_account_begins_with_a_link_shown_once(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        app = open_page(own_school, "administrator", "administrator-people")
+        app.text_input(key="new_login").set_value("nora")
+        app.multiselect(key="new_roles").set_value(["teacher"])
+        app.text_input(key="new_given").set_value("Nora")
+        press(app, "Make the account")
+        assert "nora has an account" in app.success[0].value
+        assert re.search(r"/login/reset\?token=[\w-]{40,}", app.code[0].value)
+        app.run()
+        assert not app.code
+        assert accounts.held_roles(own_school.engine, "nora") == ("teacher",)
+        app.text_input(key="new_login").set_value("nora")
+        press(app, "Make the account")
+        assert "is taken" in app.error[0].value
+
+    def test_a_role_withdrawn_meanwhile_does_nothing_more(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        accounts.create(
+            own_school.engine,
+            tenant=schools.TENANT,
+            login="second",
+            password=schools.PASSWORD,
+            role_names=["administrator"],
+        )
+        app = open_page(own_school, "administrator", "administrator-people", person="p_teacher")
+        accounts.change_roles(own_school.engine, "administrator", add=["analyst"], remove=["administrator"])
+        app.selectbox(key="change_role_name").set_value("analyst")
+        press(app, "Give")
+        assert accounts.held_roles(own_school.engine, "teacher") == ("teacher",)
+
+
+class TestAudit:
+    def test_filters_find_and_the_look_is_an_entry(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        student = own_school.students[schools.CLASSES[0]][2]
+        open_page(own_school, "teacher", "teacher-student", person=student)
+        app = open_page(own_school, "administrator", "administrator-audit", person=student, days="")
+        shown = app.dataframe[0].value
+        assert list(shown["Did what"]) == ["view teacher-student"]
+        assert list(shown["Whose record"]) == [own_school.names[student]]
+        assert list(shown["Who"]) == [own_school.names["p_teacher"]]
+        assert "given to nobody outside" in text(app)
+        assert told(own_school, "search-audit")[0].resource == f"person:{student}"
+        assert told(own_school, "list-disclosures")[0].actor_key == administrator
+        app.run()
+        assert len(told(own_school, "search-audit")) == 1, "the same question is noted once"
+        app.text_input(key="find_actor").set_value("operator:999").run()
+        assert "No entry fits" in text(app) and app.query_params["actor"] == "operator:999"
+
+    def test_one_button_proves_the_trail_or_names_the_fault(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        app = open_page(own_school, "administrator", "administrator-audit")
+        press(app, "Check every entry")
+        assert "entries are there, unchanged and in their order" in app.success[0].value
+        assert re.fullmatch(r"\d+:[0-9a-f]{64}", app.code[0].value)
+        with sqlite3.connect(own_school.settings.home.audit_db) as trail_db:
+            trail_db.execute("update entry set result = 'allowed!' where number = 2")
+        press(app, "Check every entry")
+        assert "The trail has 1 fault" in app.error[0].value and "2" in app.error[0].value
+        assert not app.success
+        assert [entry.result for entry in told(own_school, "verify-audit")] == ["fault", "whole"]
+
+    def test_disclosures_reach_the_page(self, own_school: schools.School, open_page: Open) -> None:
+        disclosures.record(
+            own_school.engine,
+            schools.TENANT,
+            recipient="University of Test",
+            purpose="research",
+            what="fct_attempt",
+            person_keys=["p_guardian"],
+            actor_key="operator:0",
+        )
+        app = open_page(own_school, "administrator", "administrator-audit", person="p_guardian")
+        assert list(app.dataframe[-1].value["To whom"]) == ["University of Test"]
+
+
+def _enrol(school: schools.School, known: accounts.Account) -> None:
+    import pyotp
+
+    begun = second_factor.begin(school.engine, known)
+    second_factor.confirm(school.engine, known, pyotp.TOTP(begun.secret).now(), source="test")
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_key"),
+    [("p_123", True), ("account:3", True), ("operator:0", True), ("Ann", False), ("p 1", False)],
+)
+def test_keys_are_known_from_names(typed: str, is_key: bool) -> None:
+    assert bool(acting._KEY.fullmatch(typed)) == is_key
