@@ -26,6 +26,7 @@ import polars as pl
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
 from lrs import attachments
+from lrs.forwarding.received import forwarded
 from lrs.redaction import Redactor
 from lrs.removal import Selection, index_texts, remove
 from lrs.statement.prepare import KeyMaker, Prepared
@@ -69,6 +70,7 @@ class LrsRoom:
             documents = len(_own_documents(connection, subject))
             mentioning = len(_naming_documents(connection, subject))
             files = len(_files(settings, connection, subject, chosen.own))
+            passed_on = forwarded(connection, subject.tenant, chosen.own | chosen.others)
         return [
             Finding("statements", len(chosen.own)),
             Finding(
@@ -77,6 +79,7 @@ class LrsRoom:
             Finding("state and agent profile documents", documents),
             Finding("documents of others that name the person", mentioning, "rewritten", _WHY_REWRITTEN),
             Finding("attachments of the person's statements", files),
+            *passed_on,
         ]
 
     def erase(self, settings: Settings, subject: Subject) -> None:

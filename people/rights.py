@@ -32,7 +32,7 @@ from sqlalchemy import (
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
 from learnlake.sqlite import settle
-from people import lake
+from people import disclosures, lake
 from people.attempts import Guessed, failure_key
 from people.db import bump_revision, open_people, reading, writing
 from people.tables import account, login_failure, metadata
@@ -81,6 +81,7 @@ class PeopleRoom:
         found = [Finding(f"people.db {name}", count) for name, count in counts.items()]
         found += [Finding(f"people.db {name}", count, "rewritten", _LINKED) for name, count in links.items()]
         found.append(Finding("published roster, generations", len(_generations_with(settings, subject))))
+        found += _disclosed(settings, subject)
         found.append(Finding("audit entries", len(_audit_rows(settings, subject)), "kept", _KEPT_TRAIL))
         return found
 
@@ -195,6 +196,24 @@ def _generations_with(settings: Settings, subject: Subject) -> list[str]:
                 found.append(folder.name)
                 break
     return found
+
+
+def _disclosed(settings: Settings, subject: Subject) -> list[Finding]:
+    """Whoever outside got the person's record and has it still. Of targets that statements still go to, the LRS tells more."""
+    with _opened(settings) as engine:
+        known = disclosures.of_person(engine, subject.tenant, subject.person_key)
+    return [
+        Finding(f"disclosure {one.disclosure_id} to {one.recipient}", 1, "kept", _why_disclosed(one))
+        for one in known
+        if not one.is_everyone or one.ended_at
+    ]
+
+
+def _why_disclosed(one: disclosures.Disclosure) -> str:
+    when = f"on {one.at.date()}"
+    if one.is_everyone and one.ended_at:
+        when = f"whatever there was from {one.at.date()} to {one.ended_at.date()}"
+    return f"{one.what}, {when}: the recipient has a copy of its own and has to be asked to erase it"
 
 
 def _audit_rows(settings: Settings, subject: Subject) -> list[dict[str, object]]:

@@ -19,27 +19,42 @@ from typing import BinaryIO, Final
 
 import duckdb
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.tables import literal, quoted
 
-CHUNK_CHARACTERS: Final = 1 << 16
+CHUNK_BYTES: Final = 1 << 16
 _OVERLAP: Final = 1 << 10
 _BLOCK_BYTES: Final = 1 << 24
-_BATCH_ROWS: Final = 20_000
+_BATCH_ROWS: Final = 65_536
 DEEPEST: Final = 4
 """Archives in archives are opened this deep."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts from one place in a file; `tenants` says whose each is, None where the format doesn't tell."""
+    """Texts (strings, or bytes of any encoding) from one place in a file; `tenants` says whose each is, None where the format doesn't tell."""
 
     place: str
-    texts: pl.Series
-    tenants: pl.Series | None = None
+    texts: pa.Array
+    tenants: pa.Array | None = None
+
+    def text(self, row: int) -> str:
+        """One of them, bytes read as UTF-8 where they are that, as Latin-1 elsewhere."""
+        value = self.texts[row].as_py() or ""
+        return value if isinstance(value, str) else as_text(value)
+
+    def tenant(self, row: int) -> str | None:
+        return None if self.tenants is None else self.tenants[row].as_py()
+
+
+def as_text(content: bytes) -> str:
+    """UTF-8 where it is that, Latin-1 elsewhere."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def kind_of(head: bytes) -> str:
@@ -71,13 +86,13 @@ def packed_kind(head: bytes) -> str | None:
 
 
 def plain(file: BinaryIO, place: str) -> Iterator[Texts]:
-    """Any bytes, read as Latin-1, so that every byte is a character; pieces overlap."""
+    """Any bytes; pieces overlap."""
     before = b""
     while block := file.read(_BLOCK_BYTES):
-        text = (before + block).decode("latin-1")
+        read = before + block
         before = block[-_OVERLAP:]
-        pieces = [text[i : i + CHUNK_CHARACTERS + _OVERLAP] for i in range(0, len(text), CHUNK_CHARACTERS)]
-        yield Texts(place, pl.Series(pieces, dtype=pl.String))
+        pieces = [read[i : i + CHUNK_BYTES + _OVERLAP] for i in range(0, len(read), CHUNK_BYTES)]
+        yield Texts(place, pa.array(pieces, pa.binary()))
 
 
 def packed(data: bytes, kind: str, place: str, depth: int = 0) -> Iterator[Texts]:
@@ -125,7 +140,7 @@ def numpy_array(content: bytes, place: str) -> Iterator[Texts]:
     with contextlib.suppress(ValueError):
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if array.dtype.kind in "US":
-            yield Texts(f"{place} (array)", pl.Series(array.astype(str).ravel().tolist(), dtype=pl.String))
+            yield Texts(f"{place} (array)", pa.array(array.astype(str).ravel().tolist(), pa.string()))
 
 
 def parquet(file: pq.ParquetFile, place: str) -> Iterator[Texts]:
@@ -134,25 +149,29 @@ def parquet(file: pq.ParquetFile, place: str) -> Iterator[Texts]:
         tenants = _tenants(batch)
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if _is_text(column.type):
-                yield Texts(f"{place}, column {name}", _strings(column), tenants)
+                yield Texts(f"{place}, column {name}", column, tenants)
                 continue
             for leaf in _leaves(column):
-                yield Texts(f"{place}, column {name}", _strings(leaf))
+                yield Texts(f"{place}, column {name}", leaf)
 
 
 def parquet_footer(file: pq.ParquetFile, place: str) -> Iterator[Texts]:
     """The footer's key-value pairs, and each column's least and greatest value."""
-    yield Texts(f"{place}, footer", pl.Series(list(_footer(file)), dtype=pl.String))
+    yield Texts(f"{place}, footer", pa.array(list(_footer(file)), pa.string()))
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _tenants(batch: pa.RecordBatch) -> pl.Series | None:
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
+
+
+def _tenants(batch: pa.RecordBatch) -> pa.Array | None:
     if "tenant" not in batch.schema.names:
         return None
-    return _strings(batch.column("tenant").cast(pa.string()))
+    return batch.column("tenant").cast(pa.string())
 
 
 def _leaves(column: pa.Array) -> Iterator[pa.Array]:
@@ -167,16 +186,8 @@ def _leaves(column: pa.Array) -> Iterator[pa.Array]:
         flat = column.flatten()
         for part in flat if isinstance(flat, list) else [flat]:
             yield from _leaves(part)
-    elif _is_text(kind):
+    elif _is_text(kind) or _is_bytes(kind):
         yield column
-    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        yield pa.array([value and value.decode("latin-1") for value in column.to_pylist()], pa.string())
-
-
-def _strings(column: pa.Array) -> pl.Series:
-    series = pl.from_arrow(column)
-    assert isinstance(series, pl.Series)
-    return series
 
 
 def _footer(file: pq.ParquetFile) -> Iterator[str]:
@@ -191,7 +202,7 @@ def _footer(file: pq.ParquetFile) -> Iterator[str]:
 
 
 def duckdb_tables(path: Path) -> Iterator[Texts]:
-    """Every row of every table of a DuckDB file, its text columns joined."""
+    """Every row of every table of a DuckDB file, by column."""
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"}) as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {literal(str(path))} as scanned (read_only)")
@@ -209,15 +220,15 @@ def duckdb_tables(path: Path) -> Iterator[Texts]:
             worded = [c for c, kind in zip(columns, kinds, strict=True) if _is_worded(kind)]
             if (schema, table) in views or not worded:
                 continue
-            tenant = "tenant" if "tenant" in columns else "null::varchar"
-            joined = ", ".join(f"{quoted(c)}::varchar" for c in worded)
+            tenant = "tenant" if "tenant" in columns else "null"
+            values = ", ".join(f"{quoted(column)}::varchar" for column in worded)
             relation = connection.sql(
-                f"select {tenant} as t, concat_ws(chr(31), {joined}) as x from scanned.{quoted(schema)}.{quoted(table)}"
+                f"select {tenant}::varchar, {values} from scanned.{quoted(schema)}.{quoted(table)}"
             )
             for batch in relation.to_arrow_reader(_BATCH_ROWS):
-                yield Texts(
-                    f"table {schema}.{table}", _strings(batch.column("x")), _strings(batch.column("t"))
-                )
+                for number, column in enumerate(worded, start=1):
+                    place = f"table {schema}.{table}, column {column}"
+                    yield Texts(place, batch.column(number), batch.column(0))
 
 
 def _is_worded(kind: str) -> bool:

@@ -9,14 +9,18 @@ import functools
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, unquote
 
-import polars as pl
+import numpy as np
+import pyarrow as pa
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from learnlake.protocols import SHORTEST, Subject, is_distinctive, standing_alone
 
-_ESCAPED_ASCII = [f"\\u00{high}" for high in "234567"]
+_ESCAPED_ASCII = frozenset(f"\\u00{high}".encode() for high in "234567")
+_AT_ONCE = 48
+"""Patterns in one search: with more than 64 the library goes through a text byte by byte."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -79,6 +83,14 @@ def encodings(text: str) -> set[str]:
     return found | {"\0".join(text), "\0\0\0".join(text)} | set(_base64(text))
 
 
+def _raw(spelling: str) -> Iterator[bytes]:
+    """A spelling's bytes, in UTF-8 and in Latin-1."""
+    yield spelling.encode()
+    if not spelling.isascii():
+        with contextlib.suppress(UnicodeEncodeError):
+            yield spelling.encode("latin-1")
+
+
 def _base64(text: str) -> Iterable[str]:
     """What base64 makes of `text` wherever in a longer text it begins: the letters that do not depend on what is around."""
     for shift in range(3):
@@ -92,7 +104,7 @@ def _base64(text: str) -> Iterable[str]:
 
 
 class Matcher:
-    """Finds needles: `candidates` quickly and rather too many, `labels` exactly."""
+    """Finds needles: `spans` and `candidates` quickly and rather too many, `labels` exactly."""
 
     def __init__(self, needles: Sequence[Needle]) -> None:
         self.needles = tuple(needles)
@@ -101,14 +113,40 @@ class Matcher:
             for needle in self.needles
             for spelling in ({needle.text} if needle.is_key else encodings(needle.text))
         }
-        self._patterns = sorted(spelt) + _ESCAPED_ASCII
+        patterns = sorted({raw.lower() for spelling in spelt for raw in _raw(spelling)} | _ESCAPED_ASCII)
+        # The leftmost of a match is enough, and lets the library leap over text by SIMD: six times as fast as all matches
+        self._searches = [
+            BytesAhoCorasick(patterns[start : start + _AT_ONCE], matchkind=MatchKind.LeftmostFirst)
+            for start in range(0, len(patterns), _AT_ONCE)
+        ]
 
-    def candidates(self, texts: pl.Series) -> list[int]:
-        """Rows of `texts` (String) that may hold a needle; rows that spell ASCII in JSON escapes are looked at too."""
-        if texts.is_empty():
+    def spans(self, data: bytes | memoryview) -> Iterator[tuple[int, int]]:
+        """(start, end) of places in `data`, bytes of any encoding, that may be a needle's; those that spell ASCII in JSON escapes too.
+
+        Of places that overlap only the first is sure to be named.
+        """
+        lowered = bytes(data).lower()
+        for search in self._searches:
+            for _, start, end in search.find_matches_as_indexes(lowered):
+                yield start, end
+
+    def candidates(self, texts: pa.Array) -> list[int]:
+        """Rows of `texts` (strings or bytes) that may hold a needle. All are searched in one go, as they lie in memory."""
+        if pa.types.is_string_view(texts.type) or pa.types.is_binary_view(texts.type):
+            texts = texts.cast(pa.large_binary())
+        wide = pa.types.is_large_string(texts.type) or pa.types.is_large_binary(texts.type)
+        _, places, data = texts.buffers()
+        if not len(texts) or data is None:
             return []
-        found = texts.str.contains_any(self._patterns, ascii_case_insensitive=True)
-        return found.fill_null(False).arg_true().to_list()
+        offsets = np.frombuffer(places, np.int64 if wide else np.int32)
+        offsets = offsets[texts.offset : texts.offset + len(texts) + 1]
+        first = int(offsets[0])
+        found: set[int] = set()
+        for start, end in self.spans(memoryview(data)[first : int(offsets[-1])]):
+            # A match that reaches over a row's end is none, but may hide one in either row
+            row, last = np.searchsorted(offsets, (first + start, first + end - 1), side="right") - 1
+            found.update(range(int(row), int(last) + 1))
+        return sorted(found)
 
     def labels(self, text: str) -> set[str]:
         """Labels of the needles in `text`, each standing by itself: `ann-1` is not in `joann-1` nor in `ann-12`."""

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from cli.rights import formats
 from cli.rights.formats import Texts
 from cli.rights.needles import Matcher, needles_of
+from cli.rights.sqlite_scan import Leftovers, rows
 from learnlake.protocols import Subject
 from learnlake.settings import Settings
 
@@ -64,7 +65,22 @@ class _Task:
     home: Path
     path: Path
     subject: Subject
-    is_trail: bool
+    part: str = "whole"
+    """SQLite files are read in two parts, side by side: the live `rows`, and the `pages` for what is no live row."""
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(self.home))
+
+
+@dataclasses.dataclass(slots=True)
+class _Found:
+    """What one task found. `unsure` hits count only where the file's live rows hold nothing of the kind; `is_live`: they do."""
+
+    hits: list[Hit] = dataclasses.field(default_factory=list)
+    unsure: list[Hit] = dataclasses.field(default_factory=list)
+    is_live: bool = False
+    problem: str = ""
 
 
 def scan(settings: Settings, subject: Subject, *, within: Iterable[str] | None = None) -> ScanReport:
@@ -72,16 +88,30 @@ def scan(settings: Settings, subject: Subject, *, within: Iterable[str] | None =
     begun = time.monotonic()
     home = settings.home.path
     files = sorted(_files(home, within), key=lambda path: -_size(path))
-    tasks = [_Task(home, path, subject, path.name == "audit.db") for path in files]
+    tasks = [_Task(home, path, subject, part) for path in files for part in _parts(path)]
     hits: list[Hit] = []
-    unread: list[str] = []
-    for found, problem in _readers().map(_scan_file, tasks):
-        hits += found
-        if problem:
-            unread.append(problem)
+    unsure: list[Hit] = []
+    problems: list[str] = []
+    are_live: set[str] = set()
+    for task, found in zip(tasks, _readers().map(_scan_file, tasks), strict=True):
+        hits += found.hits
+        unsure += found.unsure
+        if found.is_live:
+            are_live.add(task.name)
+        if found.problem and found.problem not in problems:
+            problems.append(found.problem)
+    hits += [hit for hit in unsure if hit.path not in are_live]
     return ScanReport(
-        len(files), sum(map(_size, files)), time.monotonic() - begun, tuple(hits), tuple(unread)
+        len(files), sum(map(_size, files)), time.monotonic() - begun, tuple(hits), tuple(problems)
     )
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    try:
+        with path.open("rb") as file:
+            return ("rows", "pages") if formats.kind_of(file.read(16)) == "sqlite" else ("whole",)
+    except OSError:  # gone, or not ours to read: whoever reads it says so
+        return ("whole",)
 
 
 @functools.cache
@@ -106,40 +136,45 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _scan_file(task: _Task) -> tuple[list[Hit], str]:
-    """The hits in one file, and why it could not be read if it could not."""
-    name = str(task.path.relative_to(task.home))
-    needles = [one for one in needles_of(task.subject) if not (task.is_trail and one.is_key)]
-    matcher = Matcher(needles)
-    hits: list[Hit] = []
-    if labels := matcher.labels(name) | matcher.labels(name.replace(".", " ")):
-        hits.append(Hit(name, "the file's name", tuple(sorted(labels))))
+def _scan_file(task: _Task) -> _Found:
+    """The hits in one file or part of one, and why it could not be read if it could not."""
+    is_trail = task.path.name == "audit.db"
+    matcher = Matcher([one for one in needles_of(task.subject) if not (is_trail and one.is_key)])
+    found = _Found()
+    if task.part != "pages" and (
+        labels := matcher.labels(task.name) | matcher.labels(task.name.replace(".", " "))
+    ):
+        found.hits.append(Hit(task.name, "the file's name", tuple(sorted(labels))))
     try:
-        hits += _decoded(task, name, matcher)
-    except FileNotFoundError:
-        return [], ""  # gone since it was listed
+        _read(task, matcher, found)
     except Exception as error:
         if not task.path.exists():
-            return [], ""
-        return hits, f"{name}: {type(error).__name__}: {str(error)[:200]}"
-    return hits, ""
+            return _Found()  # gone since it was listed
+        found.problem = f"{task.name}: {type(error).__name__}: {str(error)[:200]}"
+    return found
 
 
-def _decoded(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
+def _read(task: _Task, matcher: Matcher, found: _Found) -> None:
     with task.path.open("rb") as file:
-        head = file.read(16)
-    kind = formats.kind_of(head)
-    tenant = task.subject.tenant
+        kind = formats.kind_of(file.read(16))
+    name, tenant = task.name, task.subject.tenant
     partition = _PARTITION.search(name)
     if partition and unquote(partition[1]) != tenant:
-        return []  # another tenant's part of the lake
+        return  # another tenant's part of the lake
     if name.startswith("attachments/") and name.split("/")[1] != tenant:
-        return []
-    if kind == "sqlite":
-        return _sqlite(task, name, matcher)
-    if kind == "duckdb":
-        return _duckdb(task, name, matcher)
-    seen = _Seen(name, matcher, tenant)
+        return
+    if task.part == "rows":
+        _sqlite_rows(task, matcher, found)
+    elif task.part == "pages":
+        _sqlite_pages(task, matcher, found)
+    elif kind == "duckdb":
+        found.hits += _duckdb(task, matcher)
+    else:
+        found.hits += _plain(task, kind, matcher)
+
+
+def _plain(task: _Task, kind: str, matcher: Matcher) -> list[Hit]:
+    seen = _Seen(task.name, matcher, task.subject.tenant)
     if kind == "parquet":
         parquet = pq.ParquetFile(task.path)
         seen.look(formats.parquet(parquet, "Parquet"))
@@ -165,8 +200,8 @@ class _Seen:
     def look(self, found: Iterable[Texts]) -> None:
         for texts in found:
             for row in self._matcher.candidates(texts.texts):
-                labels = self._matcher.labels(texts.texts[row])
-                owner = None if texts.tenants is None else texts.tenants[row]
+                labels = self._matcher.labels(texts.text(row))
+                owner = texts.tenant(row)
                 if labels and owner is not None and owner != self._tenant:
                     self.elsewhere += 1
                 elif labels:
@@ -181,28 +216,29 @@ class _Seen:
         ]
 
 
-def _sqlite(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
-    from cli.rights.sqlite_scan import Leftovers, rows
-
-    seen = _Seen(name, matcher, task.subject.tenant)
+def _sqlite_rows(task: _Task, matcher: Matcher, found: _Found) -> None:
+    seen = _Seen(task.name, matcher, task.subject.tenant)
     seen.look(rows(task.path))
-    is_live = bool(seen.hits or seen.elsewhere)
-    left = Leftovers(task.path, matcher, task.subject.tenant, is_live_somewhere=is_live)
-    return seen.hits + [
-        Hit(name, place, tuple(sorted(labels)), is_left=True) for place, labels in left.find()
-    ]
+    found.hits += seen.hits
+    found.is_live = bool(seen.hits or seen.elsewhere)
 
 
-def _duckdb(task: _Task, name: str, matcher: Matcher) -> list[Hit]:
+def _sqlite_pages(task: _Task, matcher: Matcher, found: _Found) -> None:
+    for left in Leftovers(task.path, matcher, task.subject.tenant).find():
+        hit = Hit(task.name, left.place, tuple(sorted(left.labels)), is_left=True)
+        (found.unsure if left.is_unsure else found.hits).append(hit)
+
+
+def _duckdb(task: _Task, matcher: Matcher) -> list[Hit]:
     """Its tables; then its blocks, where a needle that no live row holds was left behind."""
-    seen = _Seen(name, matcher, task.subject.tenant)
+    seen = _Seen(task.name, matcher, task.subject.tenant)
     try:
         seen.look(formats.duckdb_tables(task.path))
     except duckdb.Error as error:
         raise OSError(f"DuckDB cannot open it: {error}") from error
     if seen.hits or seen.elsewhere:
         return seen.hits
-    blocks = _Seen(name, matcher, task.subject.tenant)
+    blocks = _Seen(task.name, matcher, task.subject.tenant)
     with task.path.open("rb") as file:
         blocks.look(formats.plain(file, "blocks"))
     return [dataclasses.replace(hit, is_left=True) for hit in blocks.hits]

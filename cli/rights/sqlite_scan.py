@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
+import pyarrow as pa
 
 from cli.rights.formats import Texts, packed, packed_kind
 from cli.rights.needles import Matcher
@@ -17,7 +18,8 @@ from warehouse.tables import quoted
 
 _BATCH_ROWS = 20_000
 _PAGES_AT_ONCE = 2048
-_NUMBERS = ("INT", "REAL", "FLOA", "DOUB", "BOOL", "DATE", "TIME", "NUM")
+_WORDS = ("CHAR", "CLOB", "TEXT", "BLOB", "JSON")
+_NUMBERS = ("INT", "REAL", "FLOA", "DOUB", "BOOL", "DATE", "TIME", "NUM", "DECI")
 _PACKED = "(x'1f8b', x'504b', x'28b5', x'425a', x'fd37', x'789c', x'7801', x'78da')"
 
 
@@ -37,7 +39,7 @@ def _table(connection: sqlite3.Connection, table: str) -> Iterator[Texts]:
         (row[1].decode(), row[2].decode().upper())
         for row in connection.execute(f"pragma table_info({quoted(table)})")
     ]
-    worded = [name for name, kind in columns if not kind.startswith(_NUMBERS)]
+    worded = [name for name, kind in columns if _is_worded(kind)]
     if not worded:
         return
     tenant = "tenant" if any(name == "tenant" for name, _ in columns) else "null"
@@ -50,8 +52,8 @@ def _table(connection: sqlite3.Connection, table: str) -> Iterator[Texts]:
     has_packed = False
     while found := cursor.fetchmany(_BATCH_ROWS):
         has_packed = has_packed or any(row[2] for row in found)
-        tenants = pl.Series([None if row[0] is None else row[0].decode() for row in found], dtype=pl.String)
-        yield Texts(place, as_texts([row[1] for row in found]), tenants)
+        owners = pa.array([row[0] for row in found], pa.binary()).cast(pa.string())
+        yield Texts(place, pa.array([row[1] for row in found], pa.large_binary()), owners)
     for name in worded if has_packed else ():
         blobs = connection.execute(
             f"select {tenant}, cast({quoted(name)} as blob) from {quoted(table)}"
@@ -61,36 +63,34 @@ def _table(connection: sqlite3.Connection, table: str) -> Iterator[Texts]:
             if kind := packed_kind(content[:16]):
                 with contextlib.suppress(Exception):  # two bytes are no proof that it is packed
                     for inner in packed(content, kind, f"{place}, {name}"):
-                        whose = None if owner is None else pl.Series([owner.decode()] * len(inner.texts))
+                        whose = None if owner is None else pa.array([owner.decode()] * len(inner.texts))
                         yield Texts(inner.place, inner.texts, whose)
 
 
-def as_texts(contents: list[bytes]) -> pl.Series:
-    """Bytes as texts: UTF-8 where it is that, Latin-1 elsewhere."""
-    try:
-        return pl.Series(contents, dtype=pl.Binary).cast(pl.String)
-    except pl.exceptions.PolarsError:  # not all of them are UTF-8
-        return pl.Series([_text(content) for content in contents], dtype=pl.String)
+def _is_worded(kind: str) -> bool:
+    """Whether a column so declared keeps texts or bytes (sqlite.org/datatype3.html, 3.1: `BIGINT` is a number, no declaration any value)."""
+    return any(part in kind for part in _WORDS) or not any(part in kind for part in _NUMBERS)
 
 
-def _text(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+@dataclasses.dataclass(frozen=True, slots=True)
+class Left:
+    """What a page holds beside live rows. `is_unsure`: of a kind of page that live rows may own as well, as far as one page tells."""
+
+    place: str
+    labels: set[str]
+    is_unsure: bool = False
 
 
 class Leftovers:
     """What the pages of one file hold beside its live rows."""
 
-    def __init__(self, path: Path, matcher: Matcher, tenant: str, *, is_live_somewhere: bool) -> None:
+    def __init__(self, path: Path, matcher: Matcher, tenant: str) -> None:
         self._path = path
         self._matcher = matcher
         self._tenant = tenant.encode()
-        self._is_live_somewhere = is_live_somewhere
 
-    def find(self) -> Iterator[tuple[str, set[str]]]:
-        """(place, labels) of each thing that was left behind."""
+    def find(self) -> Iterator[Left]:
+        """Each thing that was left behind."""
         with self._path.open("rb") as file:
             shape = Shape.read(file.read(100))
 
@@ -105,7 +105,7 @@ class Leftovers:
         if wal.exists() and (log := wal.read_bytes()):
             for frame in wal_frames(log, shape):
                 content = log[frame.offset : frame.offset + shape.page_bytes]
-                if self._matcher.candidates(as_texts([content])):
+                if any(self._matcher.spans(content)):
                     yield from self._judge_frame(content, frame, shape)
 
     def _suspects(self, file: io.BufferedReader, shape: Shape) -> Iterator[tuple[int, bytes]]:
@@ -113,44 +113,40 @@ class Leftovers:
         file.seek(0)
         first = 1
         while block := file.read(shape.page_bytes * _PAGES_AT_ONCE):
-            text = block.decode("latin-1")
-            starts = range(0, len(text), shape.page_bytes)
-            series = pl.Series([text[at : at + shape.page_bytes] for at in starts], dtype=pl.String)
-            for row in self._matcher.candidates(series):
-                yield first + row, block[row * shape.page_bytes : (row + 1) * shape.page_bytes]
-            first += len(series)
+            found: set[int] = set()
+            for start, end in self._matcher.spans(block):
+                found.update(range(start // shape.page_bytes, (end - 1) // shape.page_bytes + 1))
+            for page in sorted(found):
+                yield first + page, block[page * shape.page_bytes : (page + 1) * shape.page_bytes]
+            first += _PAGES_AT_ONCE
 
-    def _judge(
-        self, content: bytes, number: int, shape: Shape, *, is_free: bool
-    ) -> Iterator[tuple[str, set[str]]]:
+    def _judge(self, content: bytes, number: int, shape: Shape, *, is_free: bool) -> Iterator[Left]:
         if is_free:
             yield from self._named(content, f"free page {number}")
         elif is_btree(content, number):
             for gap in gaps(content, number, shape):
                 yield from self._named(gap, f"free space of page {number}")
-        elif not self._is_live_somewhere:
-            yield from self._named(content, f"overflow page {number}")
+        else:
+            yield from self._named(content, f"overflow page {number}", is_unsure=True)
 
-    def _judge_frame(self, content: bytes, frame: Frame, shape: Shape) -> Iterator[tuple[str, set[str]]]:
+    def _judge_frame(self, content: bytes, frame: Frame, shape: Shape) -> Iterator[Left]:
         place = f"write-ahead log, page {frame.number}"
         if not is_btree(content, frame.number):
-            if not self._is_live_somewhere:
-                yield from self._named(content, place)
+            yield from self._named(content, place, is_unsure=True)
             return
         for gap in gaps(content, frame.number, shape):
             yield from self._named(gap, f"{place}, free space")
         if frame.is_live:
             return  # its rows have been read through SQL
         for cell in cells(content, frame.number, shape):
-            columns = texts(cell.record)
-            if self._tenant in columns or not self._is_live_somewhere:
-                yield from self._named(cell.record, f"{place}, replaced since")
+            is_theirs = self._tenant in texts(cell.record)
+            yield from self._named(cell.record, f"{place}, replaced since", is_unsure=not is_theirs)
 
-    def _named(self, content: bytes, place: str) -> Iterator[tuple[str, set[str]]]:
+    def _named(self, content: bytes, place: str, *, is_unsure: bool = False) -> Iterator[Left]:
         text = content.decode("latin-1")
         labels = {needle.label for needle in self._matcher.needles if _is_in(needle.text, text)}
         if labels:
-            yield place, labels
+            yield Left(place, labels, is_unsure)
 
 
 def _is_in(needle: str, text: str) -> bool:

@@ -126,5 +126,9 @@ MIGRATIONS: list[list[str]] = [
             primary key (target, seq)
         ) {clustered}""",
     ],
+    [
+        # Nothing up to `from_seq` was ever sent. 0 for targets older than this column: they may have got all that is before `after_seq`.
+        "alter table forward_target add column from_seq bigint not null default 0",
+    ],
 ]
 """Each item takes the schema one version further; items are only ever added."""

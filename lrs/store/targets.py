@@ -12,13 +12,16 @@ from typing import Any
 from lrs.store.database import Connection
 from lrs.store.read import Row, last_position
 
-_COLUMNS = "number, name, tenant, kind, url, login, secret, filters, is_paused, after_seq, sent, failures, retry_at, last_error"
+_COLUMNS = "number, name, tenant, kind, url, login, secret, filters, is_paused, from_seq, after_seq, sent, failures, retry_at, last_error"
 _REASON_LENGTH = 500
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """Where statements go. secret: `env:NAME` or `file:PATH`. retry_at: microseconds; nothing is sent before then."""
+    """Where statements go: those with from_seq < seq <= after_seq were sent or refused. secret: `env:NAME` or `file:PATH`.
+
+    retry_at: microseconds; nothing is sent before then.
+    """
 
     number: int
     name: str
@@ -29,6 +32,7 @@ class Target:
     secret: str
     filters: Mapping[str, Any]
     is_paused: bool
+    from_seq: int
     after_seq: int
     sent: int
     failures: int
@@ -91,9 +95,9 @@ def add(
     with connection.writing():
         after = 0 if is_from_start else last_position(connection)[0]
         connection.execute(
-            "insert into forward_target (number, name, tenant, kind, url, login, secret, filters, after_seq)"
-            " select coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ? from forward_target",
-            (name, tenant, kind, url, login, secret, json.dumps(dict(filters)), after),
+            "insert into forward_target (number, name, tenant, kind, url, login, secret, filters, from_seq, after_seq)"
+            " select coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? from forward_target",
+            (name, tenant, kind, url, login, secret, json.dumps(dict(filters)), after, after),
         )
 
 
@@ -167,6 +171,11 @@ def dead_letters(connection: Connection, name: str | None = None) -> list[DeadLe
             parameters,
         )
     ]
+
+
+def refused(connection: Connection, number: int) -> set[int]:
+    """Sequence numbers of the statements that the target did not take."""
+    return {seq for (seq,) in connection.rows("select seq from forward_dead where target = ?", (number,))}
 
 
 def resend(connection: Connection, target: Target, ids: Sequence[uuid.UUID]) -> int:

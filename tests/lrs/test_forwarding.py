@@ -27,11 +27,14 @@ from typer.testing import CliRunner
 from cli.lrs import app
 from learnlake.clock import utc_now
 from learnlake.errors import InputError, SettingsError
+from learnlake.identity import Identifier
+from learnlake.protocols import Finding, Subject
 from learnlake.settings import Settings, get_settings
 from lrs import credentials
 from lrs.forwarding import targets
 from lrs.forwarding.delivery import Verdict, deliver, pause_seconds
 from lrs.removal import Selection, remove
+from lrs.rights import LrsRoom
 from lrs.store import targets as store
 from lrs.store.read import Row
 from tests.lrs.served import KEY, SECRET, Lrs, serving, statement
@@ -117,6 +120,15 @@ def standing(settings: Settings, name: str) -> store.Standing:
         return next(item for item in store.standings(connection) if item.name == name)
 
 
+def sent_on(settings: Settings, name: str) -> Finding:
+    """What an erasure would tell that the target has received of the actor of `statement()`."""
+    actor = statement()["actor"]["account"]
+    known = Identifier.account(actor["homePage"], actor["name"])
+    subject = Subject("default", ("p_" + "a" * 24,), (known,), ())
+    found = {one.what: one for one in LrsRoom().find(settings, subject)}
+    return found[f"statements sent on to {name}"]
+
+
 def add(settings: Settings, name: str, url: str, **options: Any) -> None:
     os.environ["FORWARD_SECRET"] = options.pop(
         "value", "whsec_" + base64.b64encode(b"shared secret").decode()
@@ -184,6 +196,10 @@ def test_to_another_lrs_both_versions_attachments_and_what_it_refuses(each_lrs: 
                 (letter,) = store.dead_letters(connection)
             assert (str(letter.statement_id), letter.status) == (taken["id"], 409)
             assert "stored already" in letter.reason
+            told = sent_on(lrs.settings, "peer")
+            assert (told.count, told.fate) == (now.sent, "kept")
+            assert told.why.startswith("127.0.0.1 (lrs) has its own copies, stored here ")
+            assert "xAPI knows no deletion" in told.why
 
             remove(second.settings, Selection("default", ids=[uuid.UUID(taken["id"])]))
             result = CliRunner().invoke(app, ["forward", "resend", "peer", "--id", taken["id"]])
@@ -229,6 +245,7 @@ def test_a_webhook_that_fails_gets_everything_in_the_end(
     wanted = [item["id"] for item in sent if item["id"] != bad]
     assert list(dict.fromkeys(hook.accepted)) == wanted  # in order, none lost, none that is not asked for
     assert standing(lrs.settings, "hook").dead == 1
+    assert sent_on(lrs.settings, "hook").count == len(wanted)  # not the other verb, nor what was refused
     for headers, body in hook.requests:
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         digest = hmac.new(b"shared secret", signed, hashlib.sha256).digest()

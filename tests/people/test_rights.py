@@ -9,7 +9,7 @@ from cli.rights.rooms import rooms
 from learnlake.errors import InputError
 from learnlake.identity import Identifier
 from learnlake.settings import Settings
-from people import accounts
+from people import accounts, disclosures
 from people.db import now, writing
 from people.discovery import Found, FoundActor, register_discovered
 from people.rights import (
@@ -113,8 +113,14 @@ def test_rows_about_others_stay_and_lose_the_key(engine: Engine, settings: Setti
         connection.execute(
             insert(consent).values(**common, person_key=keys["c"], given_by="guardian", giver_key=keys["t"])
         )
+    given = {"purpose": "research", "what": "records", "actor_key": "operator:1"}
+    for recipient, whose in (("University", [keys["t"]]), ("Removed LRS", None), ("Serving LRS", None)):
+        disclosures.record(engine, "t", recipient=recipient, person_keys=whose, **given)
+    disclosures.end(engine, "t", recipient="Removed LRS", what="records", actor_key="operator:1")
     subject = find_subject(engine, keys["t"])
     room = PeopleRoom()
+    told = [one.what for one in room.find(settings, subject) if one.what.startswith("disclosure")]
+    assert told == ["disclosure 1 to University", "disclosure 2 to Removed LRS"]
     found = {one.what: one for one in room.find(settings, subject)}
     assert (found["people.db consent"].count, found["people.db consent giver_key"].count) == (0, 1)
     room.erase(settings, subject)

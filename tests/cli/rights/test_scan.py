@@ -6,8 +6,10 @@ import base64
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cli.rights.leftovers import LeftoversRoom
@@ -115,6 +117,7 @@ def test_words_and_short_numbers_are_looked_for_only_as_an_account() -> None:
         assert matcher.labels(text) == {"identifier 1 (account)"}, text
 
 
+@hypothesis_settings(deadline=None)
 @given(
     text=st.text(
         st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=6, max_size=30
@@ -124,8 +127,32 @@ def test_words_and_short_numbers_are_looked_for_only_as_an_account() -> None:
 def test_every_spelling_is_a_candidate(text: str, number: int) -> None:
     matcher = Matcher([Needle("it", text)])
     spelt = sorted(encodings(text))
-    assert matcher.candidates(pl.Series([f"<{spelt[number % len(spelt)]}>"])) == [0]
+    assert matcher.candidates(pa.array(["nobody", f"<{spelt[number % len(spelt)]}>", ""])) == [1]
     assert matcher.labels(f"<{text}>") == {"it"}
+
+
+@hypothesis_settings(deadline=None)
+@given(
+    texts=st.lists(
+        st.lists(
+            st.sampled_from(["stu", "-0042", "STU-0042", ADDRESS[:9], ADDRESS[9:], ADDRESS, "p_x", "é", ""])
+        ).map("".join),
+        max_size=20,
+    ),
+    kind=st.sampled_from([pa.string(), pa.large_string(), pa.string_view(), pa.binary()]),
+    skipped=st.integers(0, 3),
+)
+def test_no_row_is_missed_among_its_neighbours(texts: list[str], kind: pa.DataType, skipped: int) -> None:
+    """Rows are searched as they lie in memory, one after the other: ends and beginnings together make names that are none."""
+    matcher = Matcher([*needles_of(SUBJECT), *(Needle(f"{n}", f"another-{n}") for n in range(20))])
+    array = pa.array(texts, pa.string()).cast(kind)[skipped:]
+    found = matcher.candidates(array)
+    named = [
+        row
+        for row, text in enumerate(texts[skipped:])
+        if "stu-0042" in text.lower() or ADDRESS.lower() in text.lower()
+    ]
+    assert set(named) <= set(found)
 
 
 def test_the_plants_cover_every_format(tmp_path: Path) -> None:
