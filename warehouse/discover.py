@@ -5,6 +5,8 @@ Known actors, courses and memberships are dropped by joins on the published rost
 
 from __future__ import annotations
 
+import csv
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,12 +21,10 @@ from people import lake as people_lake
 from people.discovery import Discovered, Found, FoundActor, FoundCourse, FoundMembership, register_discovered
 from warehouse.build import Window, Working
 from warehouse.tables import literal
+from warehouse.watermark import DBT_PROJECT
 
-COURSE_TYPES = (
-    "http://adlnet.gov/expapi/activities/course",
-    "http://id.tincanapi.com/activitytype/lms/course",
-)
-SECTION_TYPE = "https://w3id.org/learnlake/xapi/activity-types/section"
+ACTIVITY_TYPES = DBT_PROJECT / "seeds" / "activity_type.csv"
+"""Which types of activity are courses and classes: the seed that staging reads."""
 RELATIONS = ("grouping", "parent", "other", "category")
 """Where a statement may name its course, first found first; after them its object."""
 IS_GENERATED = "https://w3id.org/learnlake/xapi/extensions/is-generated"
@@ -83,8 +83,8 @@ def find(window: Window, people_dir: Path, *, memory_limit: str = "4GB") -> Foun
             connection.execute(f"create view {table} as from read_parquet({path})")
         rows = connection.execute(
             _MEMBERSHIPS.format(
-                course=_named(COURSE_TYPES, is_object_too=True),
-                section=_named((SECTION_TYPE,), is_object_too=False),
+                course=_named(_types("course"), is_object_too=True),
+                section=_named(_types("class"), is_object_too=False),
                 files=_listed(window.lake_files),
                 from_seq=window.from_seq,
                 to_seq=window.to_seq,
@@ -147,6 +147,12 @@ def _activities(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield statement.get("object", {})
     for held in statement.get("context", {}).get("contextActivities", {}).values():
         yield from held if isinstance(held, list) else [held]
+
+
+@functools.lru_cache
+def _types(kind: str) -> tuple[str, ...]:
+    with ACTIVITY_TYPES.open(encoding="utf-8", newline="") as file:
+        return tuple(row["activity_type"] for row in csv.DictReader(file) if row["kind"] == kind)
 
 
 def _named(types: Iterable[str], *, is_object_too: bool) -> str:

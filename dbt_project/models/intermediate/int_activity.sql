@@ -6,11 +6,14 @@ with staged as (
 ),
 
 named as (
-    select tenant, seq, activity_iri as iri, object_activity_type as type, object_title as title, course_iri, parent_iri, skill_ids
+    select tenant, seq, activity_iri as iri, activity_type as type, activity_title as title, course_iri, parent_iri, skill_ids
     from staged where activity_iri is not null
     union all
     select tenant, seq, parent_iri, parent_activity_type, parent_title, course_iri, null, null
     from staged where parent_iri is not null
+    union all
+    select tenant, seq, thread_iri, null, null, course_iri, null, null
+    from staged where thread_iri is not null and thread_iri is distinct from activity_iri
 ),
 
 newest as (

@@ -2,7 +2,7 @@
 -- person_key_before .. event_before say what fct_statement held of them, so that what they leave behind is recomputed as well.
 -- depends on {{ ref('int_fingerprint') }}
 {%- set touched = touched_only() %}
-with staged as (select * from {{ ref('stg_statement') }}),
+with staged as (select *, coalesce(thread_iri <> object_id, false) as is_reply from {{ ref('stg_statement') }}),
 section as (select * from {{ ref('int_section') }}),
 enrolment as (select * from {{ ref('brg_enrolment') }}),
 identifier as (select tenant, identifier_key as actor_key, min(person_key) as person_key from {{ source('people', 'identifier') }} group by all),
@@ -75,14 +75,16 @@ meaning as ( -- each combination that occurs, mapped once: a named type before a
         event_map.event,
         event_map.is_activity
     from (
-        select distinct verb_id, object_activity_type, is_late, is_excused from statement
+        select distinct verb_id, object_activity_type, is_late, is_excused, is_reply from statement
     ) as combination
     join {{ ref('event_map') }} as event_map
         on event_map.verb_id = combination.verb_id
         and coalesce(event_map.object_activity_type = combination.object_activity_type, event_map.object_activity_type is null)
-        and case event_map.condition when 'is_late' then is_late when 'is_excused' then is_excused else event_map.condition is null end
+        and case event_map.condition
+            when 'is_late' then is_late when 'is_excused' then is_excused when 'is_reply' then is_reply else event_map.condition is null
+        end
     qualify row_number() over (
-        partition by combination.verb_id, combination.object_activity_type, is_late, is_excused
+        partition by combination.verb_id, combination.object_activity_type, is_late, is_excused, is_reply
         order by event_map.object_activity_type is null, event_map.condition is null, event_map.event
     ) = 1
 ),
@@ -109,6 +111,7 @@ placed as (
         and meaning.object_activity_type is not distinct from statement.object_activity_type
         and meaning.is_late = statement.is_late
         and meaning.is_excused = statement.is_excused
+        and meaning.is_reply = statement.is_reply
     left join voided on voided.tenant = statement.tenant and voided.statement_id = statement.statement_id
 ),
 

@@ -20,7 +20,7 @@ catalogued as (
 response as (
     select
         answered.*,
-        {{ activity_key('answered.tenant', 'staged.parent_iri') }} as assessment_key,
+        {{ activity_key('answered.tenant', 'staged.assessment_iri') }} as assessment_key,
         {{ skill_key('answered.tenant', 'coalesce(staged.skill_ids, catalogued.skill_ids)') }} as skill_key,
         staged.source_sequence,
         staged.response_text
