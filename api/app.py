@@ -19,10 +19,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api import oneroster, scim
+from api import oneroster, openapi, predictions, scim
 from api.bodies import SmallBodies
 from learnlake import audit, bearer
-from learnlake.errors import AccessError, InputError, LearnlakeError, PipelineError, UnreachableError
+from learnlake.errors import (
+    AccessError,
+    InputError,
+    LearnlakeError,
+    ModelError,
+    PipelineError,
+    UnreachableError,
+)
 from learnlake.settings import Settings, get_settings
 from people import policy, sessions, tokens
 from people.db import open_people
@@ -36,6 +43,8 @@ ROWS_MAX = 1_000_000
 """Most rows of one answer; the header `X-Is-Truncated` says whether there are more."""
 SCOPE = "records/read"
 """What an OpenID provider's token must bring to read here as the person it names."""
+
+_STATUS = {AccessError: 403, InputError: 400, ModelError: 503, PipelineError: 503, UnreachableError: 503}
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -64,17 +73,20 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             Route("/health", _health, methods=["GET"]),
             Route("/ready", _answering(_ready), methods=["GET"]),
+            Route("/openapi.json", _described, methods=["GET"]),
             Route("/v1/session", _answering(_log_in), methods=["POST"]),
             Route("/v1/session", _answering(_log_out), methods=["DELETE"]),
             Route("/v1/me", _answering(_me), methods=["GET"]),
             Route("/v1/marts", _answering(_marts), methods=["GET"]),
             Route("/v1/marts/{mart}", _answering(_mart), methods=["GET"]),
+            *predictions.routes(_answering),
             *oneroster.routes(),
             *scim.routes(),
         ],
     )
     app.state.settings = settings
     app.state.engine = engine
+    app.state.predictions = predictions.Predictions(settings, engine, _viewer)
     app.state.verifier = bearer.Verifier(settings) if settings.bearer_issuer else None
     return app
 
@@ -87,9 +99,7 @@ def _answering(route: Answer) -> Answer:
         try:
             return await route(request)
         except LearnlakeError as error:
-            status = {AccessError: 403, InputError: 400, PipelineError: 503, UnreachableError: 503}.get(
-                type(error), 500
-            )
+            status = _STATUS.get(type(error), 500)
             body = {"error": error.what, "where": error.where, "mend": error.mend}
             return JSONResponse({name: text for name, text in body.items() if text}, status_code=status)
 
@@ -106,6 +116,11 @@ async def _ready(request: Request) -> Response:
     held = await run_in_threadpool(snapshot.hold, request.app.state.settings.home)
     held.close()
     return JSONResponse({"status": "ready", "build": _facts(held.build)})
+
+
+async def _described(request: Request) -> Response:
+    """This API in OpenAPI 3.1."""
+    return JSONResponse(openapi.description())
 
 
 async def _log_in(request: Request) -> Response:

@@ -8,7 +8,7 @@ import enum
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -62,34 +62,28 @@ OriginOption = Annotated[
 def train(
     kind: KindArgument,
     tenant: TenantOption = None,
-    is_promoted: Annotated[
-        bool, typer.Option("--promote/--no-promote", help="Whether the new version scores from now on.")
+    may_promote: Annotated[
+        bool,
+        typer.Option("--promote/--no-promote", help="Whether the new version takes over where it is better."),
     ] = True,
 ) -> None:
-    """Fit a model on the published marts, judge it on held-out students, register it, make it champion."""
-    from models import registry
+    """Fit a model on the published marts, judge it against the champion, register it; what is better takes over."""
+    from models import retraining
 
     settings = get_settings()
     started = time.perf_counter()
-    model: Any
     with _marts(settings, tenant) as (name_of_tenant, read):
-        if kind is Kind.mastery:
-            from models import mastery
-
-            model = mastery.train(read("fct_attempt"))
-        else:
-            from models import risk
-
-            model = risk.train(read("msr_student_week"), read("fct_outcome"), read("dim_academic_session"))
+        trained = retraining.train(
+            settings.home, kind, name_of_tenant, read, trigger="command line", may_promote=may_promote
+        )
     seconds = time.perf_counter() - started
-    name = registry.model_name(kind, name_of_tenant)
-    version = registry.register(settings.home, name, model, metrics=model.metrics, card=model.card)
-    if is_promoted:
-        registry.promote(settings.home, name, version)
-    _note(settings, "train-model", f"model:{name}:{version}")
-    console.print(f"{name} version {version}{', champion' if is_promoted else ''}; fitted in {seconds:.1f} s")
-    for metric, value in model.metrics.items():
-        console.print(f"  {metric:<16} {value:.4f}")
+    name = f"{kind}-{name_of_tenant}"
+    _note(settings, "train-model", f"model:{name}:{trained.version}")
+    crown = ", champion" if trained.is_promoted else ""
+    console.print(f"{name} version {trained.version}{crown}; fitted and judged in {seconds:.1f} s")
+    console.print(trained.reason, soft_wrap=True)
+    for metric, value in trained.metrics.items():
+        console.print(f"  {metric:<20} {value:.4f}")
 
 
 @app.command()
@@ -121,21 +115,53 @@ def rollback(kind: KindArgument, tenant: TenantOption = None) -> None:
 
 
 @app.command()
-def models(tenant: TenantOption = None) -> None:
-    """Registered versions of each model, newest first, with the champion and what was measured."""
+def canary(
+    kind: KindArgument,
+    version: Annotated[
+        str | None,
+        typer.Argument(help="Its number; `learnlake models` lists them. Without it the trial ends."),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(help="Share of people (classes, for risk); default: LEARNLAKE_CANARY_SHARE."),
+    ] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Let a version score some people beside the champion, or end that. Who is scored by which is in `prd_record`."""
     from models import registry
 
     settings = get_settings()
-    table = Table("model", "version", "champion", "made", "auc")
+    name = registry.model_name(kind, _tenant(settings, tenant))
+    if version is None:
+        was_there = registry.stop_canary(settings.home, name)
+        _note(settings, "stop-canary", f"model:{name}")
+        console.print(f"{name}: {'the trial has ended' if was_there else 'there was no trial'}")
+        return
+    experiment = registry.start_canary(
+        settings.home, name, version, share=settings.canary_share if share is None else share
+    )
+    _note(settings, "start-canary", f"model:{name}:{version}")
+    console.print(f"from the next run on: {experiment}", soft_wrap=True)
+
+
+@app.command()
+def models(tenant: TenantOption = None) -> None:
+    """Registered versions of each model, newest first: which one scores, what was measured, why it was promoted or not."""
+    from models import registry
+
+    settings = get_settings()
+    table = Table("model", "version", "scores", "made", "auc", "trained because", "decision")
     chosen = _tenant(settings, tenant)
     for kind in Kind:
         for found in registry.versions(settings.home, registry.model_name(kind, chosen)):
             made = dt.datetime.fromtimestamp(found.created_at_ms / 1000, dt.UTC)
             auc = f"{found.metrics['auc']:.4f}" if "auc" in found.metrics else ""
+            scores = "champion" if found.is_champion else "canary" if found.is_canary else ""
             table.add_row(
-                found.name, found.version, "yes" if found.is_champion else "", f"{made:%Y-%m-%d %H:%M}", auc
+                *(found.name, found.version, scores, f"{made:%Y-%m-%d %H:%M}", auc),
+                *(found.trigger, found.decision),
             )
-    console.print(table)
+    _show(table)
 
 
 @evaluate_app.command("mastery")
@@ -296,8 +322,12 @@ def _print(table: pl.DataFrame, title: str) -> None:
             beside = row[baselines[name]] if name in baselines else None
             cells.append(_figure(row[name]) + (f" ({_figure(beside)})" if beside is not None else ""))
         shown.add_row(*cells)
+    _show(shown)
+
+
+def _show(table: Table) -> None:
     wide = console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
-    wide.print(shown)
+    wide.print(table)
 
 
 def _figure(value: object) -> str:

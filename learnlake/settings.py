@@ -338,6 +338,13 @@ class Settings(BaseSettings):
     at_risk_share: float = Field(
         0.20, description="Share of a class that is listed as at risk: as many as a school can usually help."
     )
+    canary_share: float = Field(
+        0.10,
+        gt=0,
+        le=0.5,
+        description="Share of people (classes, for risk) that a model on trial scores, unless `learnlake canary` is given another: few, so that a "
+        "worse model harms few.",
+    )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
 
     # Privacy (docs/privacy.md)

@@ -17,7 +17,10 @@ def write_card(
     code_version: str,
     made_at: dt.datetime,
 ) -> str:
-    """The card as Markdown. `facts` holds REQUIRED_FACTS and optionally `parameters`; KeyError names a missing one."""
+    """The card as Markdown. `facts` holds REQUIRED_FACTS; KeyError names a missing one.
+
+    Optional are `parameters`, `trained_until`, `trigger`, `promotion` (why it scores or doesn't) and `fairness` (what was found, by subgroup).
+    """
     lines = [
         f"# {facts['title']}",
         "",
@@ -30,7 +33,9 @@ def write_card(
         str(facts["limits"]),
         "",
         "## Data",
-        *_table(facts["data"]),
+        *_table(
+            {**facts["data"], **{key: facts[key] for key in ("trained_until", "trigger") if key in facts}}
+        ),
         "",
         "## Sensitive attributes",
         str(facts["sensitive_attributes"]),
@@ -39,6 +44,18 @@ def write_card(
         str(facts["evaluation"]),
         "",
         *(_table(metrics) if metrics else ["No students could be held out, so nothing was measured."]),
+        "",
+        "## Fairness",
+        "Beside the champion before it, on students held out; a version that is worse for one of these does not take over.",
+        "",
+        *(
+            _table(facts["fairness"])
+            if facts.get("fairness")
+            else ["No subgroup had students enough to be compared."]
+        ),
+        "",
+        "## Promotion",
+        str(facts.get("promotion", "Not judged.")),
         "",
         "## Parameters",
         *_table(facts.get("parameters", {})),

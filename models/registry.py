@@ -7,6 +7,7 @@ current champion of each model is also named in a small file (`champions/NAME.js
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -17,11 +18,14 @@ from typing import Any, ClassVar, Protocol
 
 import learnlake
 from learnlake.clock import utc_now
-from learnlake.errors import ModelError
+from learnlake.errors import InputError, ModelError
 from learnlake.home import Home
 from models.card import write_card
 
 CHAMPION = "champion"
+CANARY = "canary"
+DECISION = "decision"
+"""Tag of a version: whether it was promoted, and why."""
 _HISTORY_TAG = "champion_history"
 _PATH_TAG = "path"
 _KIND_TAG = "kind"
@@ -47,6 +51,9 @@ class Version:
     created_at_ms: int
     metrics: dict[str, float]
     path: Path
+    decision: str = ""
+    trigger: str = ""
+    is_canary: bool = False
 
 
 def model_name(kind: str, tenant: str) -> str:
@@ -54,10 +61,48 @@ def model_name(kind: str, tenant: str) -> str:
     return f"{kind}-{tenant}"
 
 
+@dataclasses.dataclass(frozen=True)
+class InForce:
+    """The models that score now: the champion, and beside it one on trial for a `share` of people or classes."""
+
+    champion: Any
+    canary: Any = None
+    experiment: str = ""
+    share: float = 0.0
+
+    def arm(self, unit_key: str) -> str:
+        """Which of the two scores the person or class `unit_key`: the same one for as long as the experiment lasts."""
+        return (
+            CANARY
+            if self.canary is not None and in_share(self.experiment, unit_key, self.share)
+            else CHAMPION
+        )
+
+    def of(self, unit_key: str) -> Any:
+        """The model that scores `unit_key`."""
+        return self.canary if self.arm(unit_key) == CANARY else self.champion
+
+    @property
+    def versions(self) -> set[str]:
+        return {model.version for model in (self.champion, self.canary) if model is not None}
+
+
+def in_share(experiment: str, unit_key: str, share: float) -> bool:
+    """Whether `unit_key` is among the `share` of units that try the new thing: a hash, so that nothing has to be kept."""
+    digest = hashlib.sha256(f"{experiment}\0{unit_key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
 def register(
-    home: Home, name: str, model: Model, *, metrics: Mapping[str, float], card: Mapping[str, Any]
+    home: Home,
+    name: str,
+    model: Model,
+    *,
+    metrics: Mapping[str, float],
+    card: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
 ) -> str:
-    """Keep `model` as a new version of `name` with its metrics and card; answer the version. Does not make it champion."""
+    """Keep `model` as a new version of `name` with its metrics, card and `tags`; answer the version. Does not make it champion."""
     client = _client(home)
     experiment = client.get_experiment_by_name(name)
     experiment_id = (
@@ -87,15 +132,21 @@ def register(
         name,
         source=run.info.artifact_uri,
         run_id=run_id,
-        tags={_PATH_TAG: str(path), _KIND_TAG: model.kind, "code_version": learnlake.__version__},
+        tags={
+            **(tags or {}),
+            _PATH_TAG: str(path),
+            _KIND_TAG: model.kind,
+            "code_version": learnlake.__version__,
+        },
     )
     return str(version.version)
 
 
-def promote(home: Home, name: str, version: str) -> None:
-    """Make `version` the champion of `name`. The one before is remembered for `rollback`."""
+def promote(home: Home, name: str, version: str, *, reason: str = "promoted by hand") -> None:
+    """Make `version` the champion of `name`, for the `reason` that is kept with it. The one before is remembered for `rollback`."""
     client = _client(home)
     record = _version_record(client, name, version)
+    client.set_model_version_tag(name, record.version, DECISION, reason)
     history = _history(client, name)
     if not history or history[-1] != str(version):
         history.append(str(version))
@@ -110,7 +161,8 @@ def rollback(home: Home, name: str) -> str:
         raise ModelError(
             f"{name} has no earlier champion to go back to", mend="see `learnlake models` for its versions"
         )
-    history.pop()
+    left = history.pop()
+    client.set_model_version_tag(name, left, DECISION, f"rolled back by hand to version {history[-1]}")
     _crown(home, client, _version_record(client, name, history[-1]), history)
     return history[-1]
 
@@ -128,9 +180,61 @@ def load(home: Home, name: str, alias: str = CHAMPION) -> Any:
     else:
         record = _version_record(_client(home), name, alias)
         entry = _entry(record)
+    return _loaded(home, name, entry)
+
+
+def _loaded(home: Home, name: str, entry: Mapping[str, Any]) -> Any:
     model = _class_of(entry["kind"]).load(home.mlflow / entry["path"])
     model.name, model.version = name, entry["version"]
     return model
+
+
+def start_canary(home: Home, name: str, version: str, *, share: float) -> str:
+    """Let `version` score a `share` of people (classes, for risk) from the next run on; answer the experiment's name.
+
+    Promoting or rolling back ends it. ModelError where there is no champion, or `version` is the champion.
+    """
+    if not 0 < share <= 0.5:
+        raise InputError(f"A share of {share} is no trial", mend="give one above 0, at most 0.5")
+    champion = champion_version(home, name)
+    if champion is None or champion == str(version):
+        raise ModelError(
+            f"{name} has no champion beside which version {version} could be tried",
+            mend="choose a version that is not the champion: `learnlake models` lists them",
+        )
+    client = _client(home)
+    record = _version_record(client, name, version)
+    experiment = f"{name} {version} beside {champion}, begun {utc_now():%Y-%m-%dT%H:%M:%SZ}"
+    client.set_registered_model_alias(name, CANARY, record.version)
+    client.set_model_version_tag(name, record.version, "experiment", f"{experiment}, share {share:g}")
+    _replace_text(
+        _pointer_file(home, name, CANARY),
+        json.dumps({**_entry(record), "experiment": experiment, "share": share}),
+    )
+    return experiment
+
+
+def stop_canary(home: Home, name: str) -> bool:
+    """End the trial; False where there was none."""
+    pointer = _pointer_file(home, name, CANARY)
+    if not pointer.exists():
+        return False
+    pointer.unlink()
+    _client(home).delete_registered_model_alias(name, CANARY)
+    return True
+
+
+def in_force(home: Home, name: str) -> InForce:
+    """The models that score now, loaded. ModelError before the first promotion."""
+    champion, trial = load(home, name), _pointer(home, name, CANARY)
+    if trial is None:
+        return InForce(champion)
+    return InForce(champion, _loaded(home, name, trial), trial["experiment"], float(trial["share"]))
+
+
+def pointers(home: Home, name: str) -> list[Path]:
+    """The small files that say what is in force: replaced, never written in place, so that a reader sees each change by their stamps."""
+    return [_pointer_file(home, name, alias) for alias in (CHAMPION, CANARY)]
 
 
 def champion_version(home: Home, name: str) -> str | None:
@@ -140,15 +244,19 @@ def champion_version(home: Home, name: str) -> str | None:
 
 
 def champions(home: Home) -> dict[str, str]:
-    """The version in force of every model, by its name. Reads small files only."""
-    pointers = sorted((home.mlflow / "champions").glob("[!.]*.json"))
-    return {pointer.stem: str(json.loads(pointer.read_text())["version"]) for pointer in pointers}
+    """The version in force of every model, by its name; with a trial beside it, that too. Reads small files only."""
+    found = {}
+    for pointer in sorted(_pointer_file(home, "", CHAMPION).parent.glob("[!.]*.json")):
+        trial = _pointer(home, pointer.stem, CANARY)
+        beside = f", {trial['experiment']}, share {trial['share']:g}" if trial else ""
+        found[pointer.stem] = str(json.loads(pointer.read_text())["version"]) + beside
+    return found
 
 
 def versions(home: Home, name: str) -> list[Version]:
     """All versions of `name`, newest first; an empty list where none was registered."""
     client = _client(home)
-    champion = champion_version(home, name)
+    champion, trial = champion_version(home, name), _pointer(home, name, CANARY)
     found = client.search_model_versions(f"name = '{name}'")
     return [
         Version(
@@ -158,6 +266,9 @@ def versions(home: Home, name: str) -> list[Version]:
             created_at_ms=record.creation_timestamp,
             metrics=dict(client.get_run(record.run_id).data.metrics),
             path=home.mlflow / record.tags[_PATH_TAG],
+            decision=record.tags.get(DECISION, ""),
+            trigger=record.tags.get("trigger", ""),
+            is_canary=trial is not None and trial["version"] == str(record.version),
         )
         for record in sorted(found, key=lambda v: int(v.version), reverse=True)
     ]
@@ -210,12 +321,17 @@ def _history(client: Any, name: str) -> list[str]:
 
 
 def _crown(home: Home, client: Any, record: Any, history: list[str]) -> None:
+    stop_canary(home, record.name)
     client.set_registered_model_alias(record.name, CHAMPION, record.version)
     client.set_registered_model_tag(record.name, _HISTORY_TAG, json.dumps(history))
-    target = _pointer_file(home, record.name)
+    _replace_text(_pointer_file(home, record.name, CHAMPION), json.dumps(_entry(record)))
+
+
+def _replace_text(target: Path, text: str) -> None:
+    """`text` in `target` by one rename: readers see the old or the new, whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_text(json.dumps(_entry(record)))
+    draft.write_text(text)
     draft.replace(target)
 
 
@@ -227,10 +343,12 @@ def _entry(record: Any) -> dict[str, str]:
     }
 
 
-def _pointer_file(home: Home, name: str) -> Path:
-    return home.mlflow / "champions" / f"{name}.json"
+def _pointer_file(home: Home, name: str, alias: str) -> Path:
+    return home.mlflow / {CHAMPION: "champions", CANARY: "canaries"}[alias] / f"{name}.json"
 
 
-def _pointer(home: Home, name: str) -> dict[str, str] | None:
-    file = _pointer_file(home, name)
-    return dict(json.loads(file.read_text())) if file.exists() else None
+def _pointer(home: Home, name: str, alias: str = CHAMPION) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(_pointer_file(home, name, alias).read_text()))
+    except FileNotFoundError:
+        return None

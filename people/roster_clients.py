@@ -22,8 +22,11 @@ CORE: Final = f"{SCOPE_PREFIX}roster-core.readonly"
 ALL: Final = f"{SCOPE_PREFIX}roster.readonly"
 DEMOGRAPHICS: Final = f"{SCOPE_PREFIX}roster-demographics.readonly"
 ACCOUNTS: Final = "urn:learnlake:scope:accounts"
-SCOPES: Final = (CORE, ALL, DEMOGRAPHICS, ACCOUNTS)
-"""OneRoster 1.2's scopes for reading rosters (demographics need their own), and ours for managing accounts by SCIM."""
+PREDICTIONS: Final = "urn:learnlake:scope:predictions"
+ANSWERS: Final = "urn:learnlake:scope:answers"
+SCOPES: Final = (CORE, ALL, DEMOGRAPHICS, ACCOUNTS, PREDICTIONS, ANSWERS)
+"""OneRoster 1.2's scopes for reading rosters (demographics need their own), and ours: managing accounts by SCIM, reading predictions,
+reporting answers that move them."""
 _SHORT: Final = {scope.rpartition("/")[2].rpartition(":")[2]: scope for scope in SCOPES}
 TOKEN_SECONDS: Final = 3600
 

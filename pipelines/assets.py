@@ -35,6 +35,8 @@ PREDICTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Each prediction mart and what it is made from."""
+TRIGGER_TAG = "learnlake/trigger"
+"""Tag of a training run: what made us train."""
 DAYS = dg.DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")
 """UTC days on which statements were stored, from before xAPI was."""
 
@@ -137,11 +139,12 @@ def training(settings: Settings) -> dg.AssetsDefinition:
         description="Fits, evaluates on held-out students, registers; the better model becomes champion.",
     )
     def train(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        trained = stages.train(settings)
+        trained = stages.train(settings, trigger=context.run.tags.get(TRIGGER_TAG, "monthly"))
         for name in MODELS:
             facts: dict[str, Any] = {}
             for one in (t for t in trained if f"{t.kind}_model" == name):
-                facts[f"{one.tenant} version"] = one.version or one.reason
+                facts[f"{one.tenant} version"] = one.version or "none"
+                facts[f"{one.tenant} decision"] = one.reason
                 facts |= {f"{one.tenant} {metric}": value for metric, value in one.metrics.items()}
             yield dg.MaterializeResult(asset_key=dg.AssetKey(name), metadata=facts)
 

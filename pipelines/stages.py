@@ -157,13 +157,17 @@ def train_missing(working: Working, *, progress: Progress = silent) -> list[trai
     if not wanted:
         return []
     return training.train(
-        working.home, wanted, lambda tenant: training.from_working(working, tenant), progress=progress
+        working.home,
+        wanted,
+        lambda tenant: training.from_working(working, tenant),
+        trigger="there was none",
+        progress=progress,
     )
 
 
-def train(settings: Settings) -> list[training.Trained]:
-    """Train every model of every tenant on the published snapshot."""
-    return training.train_published(settings)
+def train(settings: Settings, *, trigger: str) -> list[training.Trained]:
+    """Train every model of every tenant on the published snapshot; better ones take over."""
+    return training.train_published(settings, trigger=trigger)
 
 
 def drift(settings: Settings, *, run_id: str, started_by: str, wait_seconds: float = 0.0) -> pl.DataFrame:

@@ -6,11 +6,9 @@ What is fitted, how it is judged and what a model is live in `models`.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
@@ -18,26 +16,15 @@ import polars as pl
 from learnlake.errors import ModelError
 from learnlake.home import Home
 from learnlake.settings import Settings
-from models import registry
+from models import registry, retraining
 from models.permitted import Read, permitted
+from models.retraining import KINDS, Trained
 from pipelines.progress import Progress
 from warehouse.build import Working
 from warehouse.snapshot import holding, tenant_file
 from warehouse.tables import quoted
 
-KINDS = ("mastery", "risk")
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Trained:
-    """What became of one model: its `version`, or in `reason` why there is none."""
-
-    kind: str
-    tenant: str
-    version: str | None
-    metrics: dict[str, float]
-    reason: str = ""
 
 
 def missing(home: Home, tenants: Iterable[str]) -> list[tuple[str, str]]:
@@ -51,38 +38,29 @@ def missing(home: Home, tenants: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def train(
-    home: Home, wanted: Iterable[tuple[str, str]], reader: Callable[[str], Read], *, progress: Progress
+    home: Home,
+    wanted: Iterable[tuple[str, str]],
+    reader: Callable[[str], Read],
+    *,
+    trigger: str,
+    progress: Progress,
 ) -> list[Trained]:
-    """Train, register and crown each of `wanted`; a tenant with too little to learn from is named with the reason."""
+    """Train each of `wanted`; a tenant with too little to learn from is named with the reason."""
     wanted = list(wanted)
     done = []
     for number, (kind, tenant) in enumerate(wanted):
         progress("train", number, len(wanted), f"{kind} of {tenant}")
-        done.append(_train(home, kind, tenant, reader(tenant)))
+        done.append(_train(home, kind, tenant, reader(tenant), trigger))
     progress("train", len(wanted), len(wanted), f"{sum(t.version is not None for t in done)} models")
     return done
 
 
-def _train(home: Home, kind: str, tenant: str, read: Read) -> Trained:
+def _train(home: Home, kind: str, tenant: str, read: Read, trigger: str) -> Trained:
     try:
-        model = _fit(kind, read)
+        return retraining.train(home, kind, tenant, read, trigger=trigger)
     except ModelError as error:
         log.info("no model", extra={"kind": kind, "tenant": tenant, "reason": error.what})
         return Trained(kind, tenant, None, {}, error.what)
-    name = registry.model_name(kind, tenant)
-    version = registry.register(home, name, model, metrics=model.metrics, card=model.card)
-    registry.promote(home, name, version)
-    return Trained(kind, tenant, version, dict(model.metrics))
-
-
-def _fit(kind: str, read: Read) -> Any:
-    if kind == "mastery":
-        from models import mastery
-
-        return mastery.train(read("fct_attempt"))
-    from models import risk
-
-    return risk.train(read("msr_student_week"), read("fct_outcome"), read("dim_academic_session"))
 
 
 def from_working(working: Working, tenant: str) -> Read:
@@ -99,13 +77,13 @@ def from_snapshot(folder: Path, tenant: str) -> Iterator[Read]:
         yield permitted(lambda mart: _frame(connection.sql(f"from main.{quoted(mart)}")))
 
 
-def train_published(settings: Settings) -> list[Trained]:
+def train_published(settings: Settings, *, trigger: str) -> list[Trained]:
     """Train every model of every tenant on the published snapshot, which stays as it is meanwhile."""
     done: list[Trained] = []
     with holding(settings.home) as held:
         for tenant in sorted(held.build.statement_counts):
             with from_snapshot(held.folder, tenant) as read:
-                done += [_train(settings.home, kind, tenant, read) for kind in KINDS]
+                done += [_train(settings.home, kind, tenant, read, trigger) for kind in KINDS]
     return done
 
 

@@ -45,16 +45,27 @@ def published(settings: Settings) -> Settings:
     return settings
 
 
-def test_train_promote_and_roll_back(published: Settings) -> None:
-    assert "mastery-t version 1, champion" in run("train", "mastery").output
+def test_train_promote_try_and_roll_back(published: Settings) -> None:
+    first = run("train", "mastery").output
+    assert "mastery-t version 1, champion" in first and "the first version" in first
     assert "risk-t version 1, champion" in run("train", "risk", "--tenant", "t").output
-    assert "mastery-t version 2; fitted" in run("train", "mastery", "--no-promote").output
+    second = run("train", "mastery").output
+    assert "mastery-t version 2; fitted" in second, "nothing new to judge by: the champion stays"
+    assert "kept: no whole week of answers since the champion learned" in second
+    assert "has learned from the newest finished session" in run("train", "risk").output
     assert registry.champions(published.home) == {"mastery-t": "1", "risk-t": "1"}
+    assert "mastery-t 2 beside 1" in run("canary", "mastery", "2", "--share", "0.3").output
+    assert "2 beside 1" in registry.champions(published.home)["mastery-t"], "a trial makes the pipeline run"
+    assert "canary" in run("models").output
+    assert "has ended" in run("canary", "mastery").output
+    with pytest.raises(InputError, match="no trial"):
+        run("canary", "mastery", "2", "--share", "0.9")
     run("promote", "mastery", "2")
     assert registry.champion_version(published.home, "mastery-t") == "2"
     assert "version 1 scores" in run("rollback", "mastery").output
     listed = run("models").output
-    assert listed.count("mastery-t") == 2 and listed.count("risk-t") == 1
+    assert listed.count("mastery-t") == 2 and listed.count("risk-t") == 2
+    assert "rolled back by hand to" in listed and "the first version" in listed
     with pytest.raises(ModelError, match="no version 7"):
         run("promote", "mastery", "7")
 

@@ -61,7 +61,7 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     assert _people(settings, "select person_key from dim_person where not allows_prediction") == {gone}
     assert gone in _people(settings, "select person_key from fct_attempt")  # the record itself stays
 
-    [mastery, _risk] = stages.train(settings)
+    [mastery, _risk] = stages.train(settings, trigger="test")
     card = registry.load(settings.home, registry.model_name("mastery", "t")).card
     assert mastery.version == "2"
     assert card["data"]["students"] == LEARNERS - 1
