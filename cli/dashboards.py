@@ -28,7 +28,11 @@ def serve(
     configure_logging(settings)
     import uvicorn
 
+    from cli.operations import HereOperations
     from dashboards.app import app as pages
+    from learnlake import operations
+
+    operations.provide(HereOperations())
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it logs every visitor's address
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the address of every request to a provider

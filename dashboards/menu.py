@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import audit, health, people, sections
+from dashboards.administrator import audit, health, people, rights, sections
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -48,6 +48,9 @@ PAGES = (
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
     PageSpec(
         "administrator-people", "People", ":material/manage_accounts:", ("administrator",), people.render
+    ),
+    PageSpec(
+        "administrator-rights", "Consent and rights", ":material/gavel:", ("administrator",), rights.render
     ),
     PageSpec("administrator-audit", "Audit trail", ":material/policy:", ("administrator",), audit.render),
     PageSpec(

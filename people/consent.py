@@ -75,6 +75,38 @@ def allowed(
     return {key for key in keys if said.get(key, key not in children)}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """One purpose over all learners of a tenant: how many records may be used today, how many may not, and who has said anything."""
+
+    purpose: str
+    allowed_count: int
+    left_out_count: int
+    given_count: int
+    withdrawn_count: int
+
+
+def standing(engine: Engine, tenant: str) -> list[Standing]:
+    """How consent stands today for every purpose, over the learners who are there."""
+    settings, day = settings_of(engine), school_day(engine)
+    with reading(engine) as connection:
+        keys: Sequence[str] = connection.scalars(
+            select(person.c.person_key).where(
+                person.c.tenant == tenant,
+                person.c.role == "student",
+                person.c.is_active,
+                person.c.merged_into.is_(None),
+            )
+        ).all()
+        records = _read(connection, tenant, keys)
+        found = []
+        for purpose in PURPOSES:
+            may = allowed(connection, settings, tenant, keys, purpose, day)
+            said = list(_standing(records, purpose, day).values())
+            found.append(Standing(purpose, len(may), len(keys) - len(may), sum(said), len(said) - sum(said)))
+    return found
+
+
 def refusals(
     connection: Connection, settings: Settings, purposes: Sequence[str], day: dt.date
 ) -> list[tuple[str, str, str]]:

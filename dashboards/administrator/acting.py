@@ -75,7 +75,7 @@ def choose_person(
     )
     chosen: str | None = st.query_params.get(param)
     if not text.strip():
-        return chosen
+        return _chosen(visit, param, chosen) if chosen else None
     if takes_keys and _KEY.fullmatch(text.strip()):
         return _keep(param, text.strip())
     with st.spinner("Looking …"):
@@ -102,6 +102,20 @@ def choose_person(
             placeholder="Choose one",
         ),
     )
+
+
+def _chosen(visit: Visit, param: str, key: str) -> str | None:
+    """Who is chosen by the address, with a way to leave the choice."""
+    name = search.names_of(people_of(visit.settings), visit.viewer.tenant, [key]).get(key, key)
+    if st.button(f"Chosen: {plain(name)}", icon=":material/close:", help="Leave out", key=f"leave_{param}"):
+        st.query_params.pop(param, None)
+        st.rerun()
+    return key
+
+
+def plain(text: str) -> str:
+    """Somebody's name or log-in is no Markdown."""
+    return "".join("\\" + sign if sign in "\\`*_{}[]()<>#+-.!|~$:" else sign for sign in text)
 
 
 def people_table(found: list[search.Found], *, file_name: str, alt: str) -> None:

@@ -48,16 +48,11 @@ def _lead(locked: list) -> str:
 def _locked(locked: list) -> None:
     for key, login, until in locked[:10]:
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.markdown(f"**{_plain(login)}** is locked until {acting.utc(until)}")
+        left.markdown(f"**{acting.plain(login)}** is locked until {acting.utc(until)}")
         if right.button("Open", key=f"open_{key}", icon=":material/person:"):
             st.session_state.pop("find_person", None)
             st.query_params["person"] = key
             st.rerun()
-
-
-def _plain(text: str) -> str:
-    """Somebody's log-in is no Markdown."""
-    return "".join("\\" + sign if sign in "\\`*_{}[]()<>#+-.!|~$:" else sign for sign in text)
 
 
 def _by_role(visit: Visit) -> None:

@@ -334,6 +334,7 @@ def _clicks() -> list[Row]:
             "statement_id": f"c{key}{day}{n}",
             "occurred_at": dt.datetime(2026, 11, 1 + day, 9 + n, tzinfo=dt.UTC),
             "occurred_date": dt.date(2026, 11, 1 + day),
+            "stored_at": dt.datetime(2026, 11, 1 + day, 9 + n, tzinfo=dt.UTC),
             "person_key": key,
             "school_key": s.PLATFORM,
             "section_key": s.DISCOVERED,

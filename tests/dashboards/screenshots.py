@@ -28,7 +28,10 @@ from tests.dashboards import browser as chromium
 from tests.dashboards import school as schools
 
 Logins = dict[str, tuple[str, str]]
-QUERIES = {"administrator-people": "?person=p_teacher"}
+QUERIES = {
+    "administrator-people": "?person=p_teacher",
+    "administrator-rights": "?person=p_teacher",
+}
 """What a page is photographed with, where it shows little without; keys of the test school."""
 
 

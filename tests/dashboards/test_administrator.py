@@ -9,7 +9,10 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cli.operations import HereOperations
 from dashboards.administrator import acting
+from learnlake import operations
+from learnlake.settings import Settings
 from people import accounts, attempts, disclosures, second_factor, sessions, trail
 from tests.dashboards import school as schools
 from tests.dashboards.test_pages import text
@@ -198,6 +201,74 @@ class TestAudit:
         )
         app = open_page(own_school, "administrator", "administrator-audit", person="p_guardian")
         assert list(app.dataframe[-1].value["To whom"]) == ["University of Test"]
+
+
+class TestRights:
+    def test_a_consent_is_recorded_and_changes_what_may_be_used(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        student = own_school.students[schools.CLASSES[0]][0]
+        app = open_page(own_school, "administrator", "administrator-rights", person=student)
+        assert "No request waits for an answer" in text(app) and "prediction: may be used" in text(app)
+        app.selectbox(key="consent_purpose").set_value("prediction")
+        app.radio(key="consent_decision").set_value("withdrawn")
+        app.selectbox(key="consent_giver").set_value("p_guardian")
+        press(app, "Record")
+        assert "prediction: withdrawn" in app.success[0].value and "prediction: left out" in text(app)
+        purposes = app.dataframe[-1].value.set_index("Purpose")
+        assert purposes.loc["prediction", "Left out"] == 1 and purposes.loc["prediction", "Used"] == 42
+        [entry] = told(own_school, "consent-withdrawn")
+        assert (entry.actor_key, entry.resource) == (administrator, f"person:{student} purpose:prediction")
+
+    def test_a_request_waits_with_its_day_until_it_is_answered(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        app = open_page(own_school, "administrator", "administrator-rights", person="p_teacher2")
+        app.radio(key="request_kind").set_value("copy")
+        press(app, "Note the request")
+        assert "Answer 1 request: the first is due on" in text(app)
+        press(app, "Yes, leave it out")
+        assert "No request waits for an answer" in text(app)
+        assert not app.error
+
+    def test_an_erasure_takes_two_steps_and_is_ordered_once_the_name_is_typed(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        ordered = Ordered()
+        operations.provide(ordered)
+        key = own_school.students[schools.CLASSES[0]][7]
+        app = open_page(own_school, "administrator", "administrator-rights", person=key)
+        assert "Nobody has been erased yet" in text(app)
+        press(app, "Note the request")
+        assert not [button for button in app.button if button.label == "Erase for good"]
+        press(app, "Show what would go")
+        plan = next(one.value for one in app.dataframe if "What happens" in one.value.columns)
+        assert "people.db person" in set(plan["What"])
+        for typed in ("Somebody Else", own_school.names[key]):
+            app.text_input(key="erase_typed").set_value(typed)
+            press(app, "Erase for good")
+            assert bool(app.error) == (typed == "Somebody Else")
+        assert ordered.erasures == [(schools.TENANT, key, administrator)]
+        assert "The erasure has begun" in app.success[0].value
+        assert told(own_school, "order-erasure")[0].resource == f"person:{key}"
+
+    def test_without_what_crosses_the_rooms_the_page_says_how_to_start_it(
+        self, school: schools.School, open_page: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(operations, "_provided", [])
+        app = open_page(school, "administrator", "administrator-rights")
+        assert "learnlake dashboards serve" in app.warning[0].value
+
+
+class Ordered(HereOperations):
+    """Everything as it is, but that an erasure is noted only: tests/cli/test_operations.py carries one out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.erasures: list[tuple[str, str, str]] = []
+
+    def start_erasure(self, settings: Settings, tenant: str, person_key: str, *, requested_by: str) -> None:
+        self.erasures.append((tenant, person_key, requested_by))
 
 
 def _enrol(school: schools.School, known: accounts.Account) -> None:
