@@ -118,17 +118,23 @@ def create_in(
         )
     )
     account_id = int(inserted.inserted_primary_key[0])  # type: ignore[index]
+    made = Account(account_id, tenant, login, person_key, False)
+    _grant(connection, made, role_names, school_key)
+    _check_holds_a_role(connection, tenant, account_id, person_key, day)
+    return made
+
+
+def _grant(connection: Connection, known: Account, role_names: Sequence[str], school_key: str | None) -> None:
+    """Give the roles to the account's person, or to the account without one; `school_key` goes with those that need a school."""
     for role in role_names:
         roles.grant_role(
             connection,
-            tenant=tenant,
+            tenant=known.tenant,
             role=role,
-            person_key=person_key,
-            account_id=account_id,
+            person_key=known.person_key,
+            account_id=known.account_id,
             school_key=school_key if role in roles.NEEDS_SCHOOL else None,
         )
-    _check_holds_a_role(connection, tenant, account_id, person_key, day)
-    return Account(account_id, tenant, login, person_key, False)
 
 
 def find(engine: Engine, login: str) -> Account | None:
@@ -245,15 +251,7 @@ def change_roles(
             roles.withdraw_role(
                 connection, tenant=tenant, role=role, person_key=person_key, account_id=account_id
             )
-        for role in add:
-            roles.grant_role(
-                connection,
-                tenant=tenant,
-                role=role,
-                person_key=person_key,
-                account_id=account_id,
-                school_key=school_key if role in roles.NEEDS_SCHOOL else None,
-            )
+        _grant(connection, known, add, school_key)
     for role in add:
         _audit(engine, known, f"grant-role-{role}", actor_key, source)
     for role in remove:

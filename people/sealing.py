@@ -109,7 +109,7 @@ class Keyring:
                 mend=_MEND,
             )
         try:
-            raw = base64.b64decode(body)
+            raw = binascii.a2b_base64(body)
             return key.cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise StoreError(

@@ -27,6 +27,9 @@ from learnlake.home import Home
 from warehouse.generations import replace_text
 from warehouse.tables import is_mart, literal, quoted
 
+SORTED_BY = "person_key"
+"""Marts are published in this order: one person's rows lie together, so that a student's or guardian's page reads a few blocks, not the school."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Build:
@@ -127,6 +130,16 @@ def mart_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows if is_mart(name)]
 
 
+def _with_column(connection: duckdb.DuckDBPyConnection, column: str) -> set[str]:
+    """The marts that have the column."""
+    rows = connection.execute(
+        "select table_name from duckdb_columns()"
+        " where schema_name = 'main' and database_name = current_database() and column_name = ?",
+        [column],
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
 def _tenants(connection: duckdb.DuckDBPyConnection, marts: list[str]) -> set[str]:
     if not marts:
         raise PipelineError("There is no mart to publish.", mend="run the transform stage first")
@@ -136,11 +149,13 @@ def _tenants(connection: duckdb.DuckDBPyConnection, marts: list[str]) -> set[str
 
 def _write_tenant(connection: duckdb.DuckDBPyConnection, path: Path, tenant: str, marts: list[str]) -> None:
     alias = f"out_{secrets.token_hex(4)}"
+    sorted_marts = _with_column(connection, SORTED_BY)
     connection.execute(f"attach {literal(str(path))} as {alias}")
     try:
         for mart in marts:
+            order = f" order by {SORTED_BY}" if mart in sorted_marts else ""
             connection.execute(
-                f"create table {alias}.main.{quoted(mart)} as from main.{quoted(mart)} where tenant = ?",
+                f"create table {alias}.main.{quoted(mart)} as from main.{quoted(mart)} where tenant = ?{order}",
                 [tenant],
             )
         connection.execute(f"checkpoint {alias}")

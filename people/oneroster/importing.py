@@ -19,6 +19,7 @@ from people.db import (
     bump_revision,
     check_tenant,
     open_people,
+    read_frame,
     read_revision,
     reading,
     use_large_cache,
@@ -174,9 +175,9 @@ def _compare(
     *,
     revokes: bool,
     before: pl.DataFrame | None = None,
+    held: int | None = None,
 ) -> None:
     rows = plans.fit(table, frame, tenant=source.tenant, source=source.home_page)
-    held = None
     if before is None and not revokes:
         held = plans.count_rows(connection, table, source)
         before = plans.read_rows(connection, table, source, only=rows.select(_keys(table)))
@@ -248,7 +249,9 @@ def _plan_persons(
         school_key=source.key("school_id"),
         kind=pl.lit("rostered"),
     )
-    before = plans.read_rows(connection, tables.person, source)
+    # A day's changes must not open every sealed name of a district
+    only = None if is_bulk else frame.select("person_key")
+    before = plans.read_rows(connection, tables.person, source, only=only)
     taken_over = pl.DataFrame({"person_key": sorted(people.taken_over)}, schema={"person_key": pl.String})
     before = pl.concat([before, plans.rows_of(connection, tables.person, source.tenant, taken_over)])
     if not is_bulk:  # a delta file of 1.2 may leave out the roles of a user that it changes otherwise
@@ -257,7 +260,8 @@ def _plan_persons(
         frame = frame.with_columns(
             role=pl.coalesce("role", "role_before"), school_key=pl.coalesce("school_key", "school_key_before")
         )
-    _compare(connection, work, source, tables.person, frame, revokes=is_bulk, before=before)
+    held = None if is_bulk else plans.count_rows(connection, tables.person, source) + len(people.taken_over)
+    _compare(connection, work, source, tables.person, frame, revokes=is_bulk, before=before, held=held)
 
 
 def _plan_demographics(
@@ -325,7 +329,7 @@ def _person_keys(connection: Connection, source: shape.Source) -> dict[str, str]
     query = select(known.sourced_id, func.coalesce(known.merged_into, known.person_key)).where(
         known.tenant == source.tenant, known.source == source.home_page
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return dict(read_frame(connection, query, pl.Schema({"id": pl.String, "key": pl.String})).iter_rows())
 
 
 def _known_ids(connection: Connection, source: shape.Source) -> dict[str, list[str]]:
@@ -337,7 +341,7 @@ def _known_ids(connection: Connection, source: shape.Source) -> dict[str, list[s
             table.c.source == source.home_page,
             table.c.sourced_id.is_not(None),
         )
-        known[file] = list(connection.scalars(query))
+        known[file] = read_frame(connection, query, pl.Schema({"id": pl.String}))["id"].to_list()
     return known
 
 

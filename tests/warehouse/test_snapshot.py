@@ -47,6 +47,24 @@ def test_each_tenant_has_a_file_of_its_own_with_marts_only(settings: Settings) -
     assert b"Ada" not in b"".join(p.read_bytes() for p in folder.iterdir())
 
 
+def test_the_rows_of_one_person_lie_together(settings: Settings) -> None:
+    """A person's page reads the blocks that may hold the person's rows: few, where they are in order."""
+    marts = {
+        "msr_student_week": [
+            {"tenant": "one", "person_key": f"p_{n * 7 % 10}", "week_index": n // 10} for n in range(60)
+        ],
+        "dim_skill": [{"tenant": "one", "skill_key": "s"}],
+    }
+    folder = publish_rows(settings.home, marts)
+    with duckdb.connect(str(snapshot.tenant_file(folder, "one")), read_only=True) as reader:
+        keys = [
+            key
+            for (key,) in reader.execute("select person_key from msr_student_week order by rowid").fetchall()
+        ]
+        assert reader.execute("select count(*) from dim_skill").fetchone() == (1,)
+    assert keys == sorted(f"p_{n % 10}" for n in range(60))
+
+
 def built_again(build: snapshot.Build) -> snapshot.Build:
     return dataclasses.replace(build, build_id=snapshot.new_build_id())
 
