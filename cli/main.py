@@ -43,9 +43,7 @@ ENTRIES = (
     Entry("portability", "cli.rights.commands:app/portability", "Everything held on a person, as one zip."),
     Entry("catalogue", "cli.warehouse:catalogue_app", "Courses, units, lessons, activities, skills."),
     Entry("train", "cli.models:app/train", "Fit, judge, register and crown a model: mastery or risk."),
-    Entry(
-        "evaluate", "cli.models:evaluate_app", "Held-out students and later sessions, beside the baselines."
-    ),
+    Entry("evaluate", "cli.evaluate:app", "Held-out students and later sessions, beside the baselines."),
     Entry("promote", "cli.models:app/promote", "Make a registered version the one that scores."),
     Entry("rollback", "cli.models:app/rollback", "Go back to the version that scored before."),
     Entry("models", "cli.models:app/models", "Registered versions of each model."),

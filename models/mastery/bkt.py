@@ -176,11 +176,12 @@ def fit(
     by_item: bool = False,
     starts: int = STARTS,
     pooling: float = POOLING,
+    shrinkage: float | None = None,
     tenant: str = "",
 ) -> MasteryModel:
     """Fit every skill of `attempts` (usable ones) by EM; several starts, skills with few answers drawn to the whole.
 
-    `by_item` tells the items of a skill apart. How far each is drawn to its skill is chosen among `attempts` alone.
+    `by_item` tells the items of a skill apart. How far each is drawn to its skill is `shrinkage`, or chosen among `attempts` alone.
     """
     found = sequences(attempts)
     if not len(found.rows):
@@ -191,7 +192,8 @@ def fit(
     model = _fit_skills(found, forgets=forgets, starts=starts, pooling=pooling)
     model.tenant = tenant
     if by_item and attempts["activity_key"].null_count() < len(attempts):
-        _fit_items(model, found, pooling=pooling, shrinkage=_shrinkage(attempts, model, pooling=pooling))
+        chosen = shrinkage or _shrinkage(attempts, model, pooling=pooling)
+        _fit_items(model, found, pooling=pooling, shrinkage=chosen)
     return model
 
 

@@ -33,10 +33,13 @@ def train(attempts: Any, *, forgets: bool = False, by_item: bool = True) -> Mast
         def fit_alike(rows: pl.DataFrame) -> MasteryModel:
             return fit(rows, forgets=forgets, by_item=by_item)
 
-        held_out = evaluate(usable, members={"held_out": fit_alike})
+        held_out = evaluate(usable, members={"held_out": fit_alike}).table
         model.metrics = {
             key: value
-            for key, value in held_out.drop("model", "split").row(0, named=True).items()
+            for key, value in held_out.filter(split="five folds")
+            .drop("model", "split")
+            .row(0, named=True)
+            .items()
             if value is not None
         }
     model.card = _card_facts(usable, model)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.evaluate import app as evaluate_app
 from cli.models import app
 from learnlake.errors import InputError, ModelError
 from learnlake.settings import Settings
@@ -20,6 +21,9 @@ from warehouse.snapshot import Build, publish
 
 
 def run(*arguments: str) -> Result:
+    command, *rest = arguments
+    if command == "evaluate":
+        return CliRunner().invoke(evaluate_app, rest, catch_exceptions=False)
     return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
@@ -72,7 +76,12 @@ def test_train_promote_try_and_roll_back(published: Settings) -> None:
 
 def test_evaluate_reads_the_marts(published: Settings) -> None:
     mastery = run("evaluate", "mastery").output
-    assert "five folds" in mastery and "BKT + forgetting" in mastery
+    assert "five folds" in mastery and "BKT + forgetting" in mastery and "95 % interval" in mastery
+    assert "not looked at before" in mastery
+    again = run("evaluate", "mastery", "--only", "BKT").output
+    assert "looked at 1 time before" in again and "boosted" not in again
+    with pytest.raises(InputError, match="no member DKT"):
+        run("evaluate", "mastery", "--only", "DKT")
     risk = run("evaluate", "risk").output
     assert "sessions from 2026-01-12 after training on 2025-09-01" in risk
     assert "mean auc" in risk
@@ -92,7 +101,7 @@ def test_evaluate_reads_files(settings: Settings, tmp_path: Path) -> None:
     assert "five folds" in run("evaluate", "mastery", "--data", str(file)).output
     with pytest.raises(InputError, match="give one of the two"):
         run("evaluate", "mastery", "--data", str(file), "--from", "marts")
-    with pytest.raises(InputError, match="no ASSISTments file"):
-        run("evaluate", "mastery", "--data", str(tmp_path))
+    with pytest.raises(InputError, match="no file of responses"):
+        run("evaluate", "mastery", "--data", str(settings.home.logs))
     with pytest.raises(InputError, match="courses is not here"):
         run("evaluate", "risk", "--data", str(tmp_path))

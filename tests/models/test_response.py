@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,9 +11,12 @@ import pytest
 from learnlake.errors import ModelError
 from models import response
 from models.mastery.bkt import fit as fit_tracing
+from models.mastery.folds import folds
+from models.mastery.response_files import read_responses
 from models.metrics import auc
 from models.response.history import HISTORY
 from tests.models.attempts import draw_attempts
+from tests.scale import FULL, REAL_ROWS
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +116,12 @@ def test_history_counts_what_came_before(model: response.ResponseModel, attempts
 def test_one_student_is_not_enough(attempts: pl.DataFrame) -> None:
     with pytest.raises(ModelError, match="not enough"):
         response.fit(attempts.filter(pl.col("person_key") == "p_0001"))
+
+
+@pytest.mark.real_data
+def test_one_fold_of_assistments_2009(public_data: Path) -> None:
+    attempts = read_responses(public_data / "kt" / "assistments2009_gervet.parquet", rows=REAL_ROWS).attempts
+    is_held_out = folds(attempts) == 1
+    rows = response.fit(attempts.filter(~is_held_out)).predict_responses(attempts.filter(is_held_out))
+    found = auc(rows["is_correct"].cast(pl.Float64).to_numpy(), rows["predicted"].to_numpy())
+    assert found > (0.793 if FULL else 0.70)
