@@ -331,6 +331,12 @@ class Settings(BaseSettings):
     chronic_absence_min_days: int = Field(
         20, description="Recorded days before chronic absence is judged; fewer say too little."
     )
+    completion_share: float = Field(
+        0.90,
+        gt=0,
+        le=1,
+        description="A course counts as completed from this share of its tasks handed in on: all but one of ten, for who was ill once.",
+    )
     session_gap_minutes: int = Field(
         30,
         description="A pause longer than this starts a new learning session: the web-analytics convention.",
@@ -346,6 +352,17 @@ class Settings(BaseSettings):
         "worse model harms few.",
     )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
+    item_min_people: int = Field(
+        30,
+        ge=10,
+        description="First responses before an item is judged as mis-keyed or ambiguous: below it chance decides.",
+    )
+    item_rival_share: float = Field(
+        0.20,
+        gt=0,
+        le=1,
+        description="A wrong answer that this share gives, who otherwise do as well, makes an item ambiguous: one in five is no slip.",
+    )
 
     # Privacy (docs/privacy.md)
     audit_retention_days: int = Field(

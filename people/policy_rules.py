@@ -39,8 +39,16 @@ _RECORD = {
     "principal": SCHOOL,
     "analyst": TENANT,
 }
+# The same where the row belongs to no section: a teacher's persons are those enrolled in the teacher's sections
+_RECORD_OF_PERSON = {**_RECORD, "teacher": PERSON, "assistant": PERSON}
 # Every click and answer: not for the family, who would read over the learner's shoulder, nor for the principal
 _EVENTS = {"student": PERSON, "teacher": SECTION, "assistant": SECTION, "analyst": TENANT}
+# Of groups, such as classes: those who teach them and those who lead the school
+_GROUPS = {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT}
+# Of a school as a whole
+_SCHOOL = {"principal": SCHOOL, "analyst": TENANT}
+# Of test items over everybody who answered them, groups under five left out: for those who write and use them
+_ITEMS = dict.fromkeys(("teacher", "assistant", "principal", "analyst"), TENANT)
 # A prediction about a person, which isn't a record of what the person did: those who can help
 _JUDGEMENT = {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT}
 
@@ -49,8 +57,9 @@ RULES: Final[Rules] = {
     "dim_academic_session": _OPEN,
     "dim_course": _OPEN,
     "dim_class": _CLASSES,
-    # dim_person has no section: a teacher's persons are those enrolled in the teacher's sections
-    "dim_person": {**_RECORD, "teacher": PERSON, "assistant": PERSON},
+    "dim_person": _RECORD_OF_PERSON,
+    "dim_calendar": _OPEN,
+    "dim_content": _CONTENT,
     "dim_activity": _CONTENT,
     "dim_skill": _CONTENT,
     "brg_skill_prerequisite": _CONTENT,
@@ -59,10 +68,21 @@ RULES: Final[Rules] = {
     "fct_statement": _EVENTS,
     "fct_attempt": _EVENTS,
     "fct_assessment_result": _RECORD,
+    "fct_task": _RECORD,
     "fct_attendance": _RECORD,
     "fct_outcome": _RECORD,
     "msr_student_week": _RECORD,
-    "msr_class_week": {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT},
+    "msr_student": _RECORD,
+    "msr_attendance": _RECORD_OF_PERSON,
+    "msr_streak": _RECORD_OF_PERSON,
+    "msr_badge": _RECORD_OF_PERSON,
+    "msr_class_week": _GROUPS,
+    "msr_school_week": _SCHOOL,
+    "msr_subgroup": _SCHOOL,
+    "msr_growth": _SCHOOL,
+    "msr_skill": _GROUPS,
+    "msr_item": _ITEMS,
+    "msr_item_response": _ITEMS,
     "prd_mastery": _RECORD,
     "prd_risk": _JUDGEMENT,
     "prd_next_activity": {

@@ -33,9 +33,30 @@ MASKED_WHEN_SMALL = {
         "mean_score",
         "absence_rate",
         "minutes_active",
-    )
+    ),
+    "msr_skill": (
+        "attempt_count",
+        "correct_count",
+        "correct_share",
+        "opportunities_per_student",
+        "mastered_count",
+        "mastery_share",
+        "mean_mastery",
+        "mastery_gap",
+    ),
+    "msr_school_week": (
+        "active_student_count",
+        "attempt_count",
+        "correct_count",
+        "mean_score",
+        "absence_rate",
+        "minutes_active",
+    ),
+    "msr_subgroup": ("inactive_share", "mean_score", "completion_share", "chronic_absence_share"),
+    "msr_growth": ("mean_before", "mean_after", "mean_change", "change_low", "change_high"),
 }
-"""Measures of groups: empty for roles that see a school by group, where `student_count` is under `small_group_size`."""
+"""Measures of groups: empty for roles that see a school by group, where `student_count` is under `small_group_size`, and in `msr_subgroup`
+where the mart says `is_small`: there a group beside a small one is small, too, or the small one could be told by subtraction."""
 SCHOOL_LEVEL_ROLES = frozenset({"principal"})
 
 Params = Sequence[object] | Mapping[str, object] | None
@@ -244,7 +265,8 @@ class Door:
     def _expression(self, scope: Scope, mart: str, column: str) -> str:
         if scope.role in SCHOOL_LEVEL_ROLES and column in MASKED_WHEN_SMALL.get(mart, ()):
             limit = self._settings.small_group_size
-            return f"case when student_count >= {limit} then {quoted(column)} end as {quoted(column)}"
+            shown = "not is_small" if mart == "msr_subgroup" else f"student_count >= {limit}"
+            return f"case when {shown} then {quoted(column)} end as {quoted(column)}"
         return quoted(column)
 
     def _refuse_unseen(self, query: str) -> None:

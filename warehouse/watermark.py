@@ -21,9 +21,12 @@ THRESHOLDS = (
     "inactive_days",
     "chronic_absence_rate",
     "chronic_absence_min_days",
+    "completion_share",
     "session_gap_minutes",
     "at_risk_share",
     "small_group_size",
+    "item_min_people",
+    "item_rival_share",
 )
 """Settings that the marts' definitions read; a change of one rebuilds them."""
 

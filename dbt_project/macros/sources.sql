@@ -1,6 +1,7 @@
 {#
   The run's inputs as views, so that models read them with source() and unit tests can give rows in their place.
-  A file that is absent (no catalogue yet, nothing sealed) becomes an empty relation of the same columns.
+  A file that is absent (no catalogue yet, nothing sealed) becomes an empty relation of the same columns. Predictions are tables of the
+  working file that a later stage fills; dbt makes an empty one where it runs without that stage.
 #}
 
 {% macro sql_text(value) -%}
@@ -20,7 +21,10 @@
 
 {% macro create_sources() %}
   {% if execute and flags.WHICH in ('run', 'build', 'test', 'seed') %}
-    {% for source in graph.sources.values() %}
+    {% for source in graph.sources.values() if source.source_name == 'predictions' %}
+      {% do run_query('create table if not exists ' ~ source.schema ~ '.' ~ source.identifier ~ ' (' ~ column_list(source) ~ ')') %}
+    {% endfor %}
+    {% for source in graph.sources.values() if source.source_name != 'predictions' %}
       {% set folder = var('people_dir') if source.source_name == 'people' else var('catalogue_dir') %}
       {% do run_query('create schema if not exists ' ~ source.schema) %}
       {% if source.source_name == 'lake' %}
@@ -40,6 +44,10 @@
     {% endfor %}
   {% endif %}
 {% endmacro %}
+
+{% macro column_list(source) -%}
+  {% for column in source.columns.values() %}{{ column.name }} {{ column.data_type }}{% if not loop.last %}, {% endif %}{% endfor %}
+{%- endmacro %}
 
 {% macro has_file(path) %}
   {{ return(run_query('select count(*) from glob(' ~ sql_text(path) ~ ')').columns[0].values()[0] > 0) }}

@@ -11,7 +11,11 @@
 
 {# Everything but the statements and people that the marts depend on; when it changes, all is computed anew from staging. #}
 {% macro definitions() %}
-  {% set parts = [var('session_gap_minutes') | string, var('catalogue_dir') | string] %}
+  {% set parts = [var('catalogue_dir') | string] %}
+  {% for name in ('session_gap_minutes', 'inactive_days', 'chronic_absence_rate', 'chronic_absence_min_days', 'completion_share',
+      'small_group_size', 'item_min_people', 'item_rival_share') %}
+    {% do parts.append(name ~ '=' ~ var(name)) %}
+  {% endfor %}
   {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type in ('model', 'seed') %}
     {% do parts.append(node.name ~ '=' ~ node.checksum.checksum) %}
   {% endfor %}
@@ -38,7 +42,7 @@
 {% endmacro %}
 
 {% macro missing_tables() %}
-  {% set there = run_query('select table_name from duckdb_tables() where database_name = current_database()').columns[0].values() %}
+  {% set there = run_query('select table_name from information_schema.tables where table_catalog = current_database()').columns[0].values() %}
   {% set missing = [] %}
   {% for node in graph.nodes.values() if node.resource_type == 'model' and node.name not in there %}
     {% do missing.append(node.name) %}

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 @dataclasses.dataclass
 class Warehouse:
-    """One working file over one lake. `build` runs dbt from the last watermark on."""
+    """One working file over one lake. `build` runs dbt from the last watermark on, under `definitions` where they aren't the defaults."""
 
     lake: Lake
     path: Path
@@ -27,7 +27,9 @@ class Warehouse:
     as_of: str = "2026-11-20"
     from_seq: int = -1
 
-    def build(self, *, full_refresh: bool = False, session_gap_minutes: int = 30) -> None:
+    definitions: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def build(self, *, full_refresh: bool = False) -> None:
         if full_refresh:
             self.from_seq = -1
         self.dbt(
@@ -37,11 +39,10 @@ class Warehouse:
             "--exclude-resource-type",
             "unit_test",
             *(["--full-refresh"] if full_refresh else []),
-            session_gap_minutes=session_gap_minutes,
         )
         self.from_seq = self.lake.sealed_seq
 
-    def dbt(self, command: str, *arguments: str, **more: Any) -> Any:
+    def dbt(self, command: str, *arguments: str) -> Any:
         """Runs one dbt command in this process and answers its result; raises when anything failed."""
         from dbt.cli.main import dbtRunner
 
@@ -67,7 +68,7 @@ class Warehouse:
             "people_dir": str(self.people_dir) if self.people_dir else None,
             "catalogue_dir": str(self.catalogue_dir) if self.catalogue_dir else None,
             "as_of": self.as_of,
-            **more,
+            **self.definitions,
         }
         manifest = dbtRunner().invoke(["--quiet", "parse", *common]).result
         outcome = dbtRunner(manifest=manifest).invoke(

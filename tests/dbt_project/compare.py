@@ -25,7 +25,7 @@ def differences(left: Path, right: Path) -> dict[str, list[Any]]:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    query = "select table_name from duckdb_tables() where database_name = '{}' and schema_name = 'main' order by 1"
+    query = "select table_name from information_schema.tables where table_catalog = '{}' and table_schema = 'main' order by 1"
     names = [[row[0] for row in connection.execute(query.format(side)).fetchall()] for side in "lr"]
     assert names[0] == names[1] and names[0], names
     return names[0]

@@ -11,6 +11,8 @@ from tests.dbt_project import school
 from tests.dbt_project.build import Warehouse
 from tests.dbt_project.compare import differences
 from tests.dbt_project.lake import (
+    ASSESSMENT,
+    HOME_PAGE,
     answered,
     attendance,
     concluded,
@@ -34,6 +36,7 @@ def refreshed(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
         people_dir=warehouse.people_dir,
         catalogue_dir=warehouse.catalogue_dir,
         as_of=warehouse.as_of,
+        definitions=warehouse.definitions,
     )
     other.build()
     return other
@@ -56,9 +59,14 @@ def busy_terms(chance: random.Random, count: int) -> list[dict[str, Any]]:
             made.append(viewed(who, text, clicks=chance.choice([None, 3]), seconds=seconds, **place))
         elif kind <= 4:
             correct = chance.choice([True, False, None])
-            made.append(
-                answered(who, text, correct, item=chance.choice(items), skills=skills, **order, **place)
-            )
+            told = {
+                "item": chance.choice(items),
+                "skills": skills,
+                "response": chance.choice([None, "a", "b"]),
+                "parent": chance.choice([None, (f"{HOME_PAGE}/quiz-1", ASSESSMENT)]),
+                "seconds": seconds,
+            }
+            made.append(answered(who, text, correct, **told, **order, **place))
         elif kind == 5:
             quiz = chance.choice(["quiz-1", "quiz-2", "quiz-3"])
             made.append(
@@ -106,6 +114,7 @@ def test_increments_equal_a_full_refresh(warehouse: Warehouse, tmp_path: Path) -
     size = len(rows) // 5
     batches = [rows[n * size : (n + 1) * size] for n in range(4)] + [rows[4 * size :]]
     tables = school.people()
+    warehouse.definitions = {"small_group_size": 1}
 
     # 1: the term has just begun
     warehouse.as_of = "2026-09-08"
@@ -174,6 +183,9 @@ def test_increments_equal_a_full_refresh(warehouse: Warehouse, tmp_path: Path) -
 
     assert warehouse.rows("select count(*) from fct_statement where is_voided")[0][0] > 20
     assert warehouse.rows("select count(*), bool_and(is_equal) from qc_reconciliation")[0][1] is True
+    measures = "msr_item_response msr_skill fct_task msr_student msr_attendance msr_streak msr_badge msr_school_week msr_subgroup"
+    for measure in ("msr_item where point_biserial is not null", *measures.split()):
+        assert warehouse.rows(f"select count(*) from {measure}")[0][0] > 2, measure
     assert differences(warehouse.path, refreshed(warehouse, tmp_path).path) == {}
 
 

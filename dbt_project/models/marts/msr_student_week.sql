@@ -1,6 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
   'slice_of': 'int_touched_week', 'slice_keys': ['tenant', 'person_key', 'section_key'],
   'slice_if': 'target.week_index >= slice.from_week'}) }}
+-- depends on {{ ref("int_touched_school_week") }}, which reads what this table was before
 -- Each fact counts in the week of its own day and in no other; only last_active_date looks back. So a run computes a
 -- student's weeks from the first touched one on, and needs of the earlier ones the last active day only.
 with touched as (select * from {{ ref('int_touched_week') }}),

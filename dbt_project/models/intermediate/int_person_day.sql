@@ -1,0 +1,17 @@
+{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+  'slice_of': 'int_touched_day', 'slice_keys': ['tenant', 'person_key', 'occurred_date']}) }}
+-- What a person did on a day, in all sections and outside of them.
+select
+    tenant,
+    person_key,
+    occurred_date,
+    count(*) as event_count,
+    count_if(event = 'answered' and success) as correct_count
+from {{ ref('fct_statement') }}
+where person_key is not null and not is_voided
+    and event in (select event from {{ ref('event_map') }} where is_activity)
+    {% if is_incremental() and touched_only() -%}
+    and (tenant, person_key, occurred_date) in (select row(tenant, person_key, occurred_date) from {{ ref('int_touched_day') }})
+    {%- endif %}
+    -- depends on {{ ref('int_touched_day') }}
+group by all

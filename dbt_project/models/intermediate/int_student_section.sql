@@ -1,0 +1,22 @@
+{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+  'slice_of': 'int_touched_week', 'slice_keys': ['tenant', 'person_key', 'section_key']}) }}
+-- All weeks of a student in a section, added up.
+select
+    tenant,
+    person_key,
+    section_key,
+    sum(active_days) as active_days,
+    sum(minutes_active) as minutes_active,
+    sum(attempt_count) as attempt_count,
+    sum(correct_count) as correct_count,
+    sum(score_sum) as score_sum,
+    sum(score_count) as score_count,
+    max(last_active_date) as last_active_date,
+    max(prior_attempts) as prior_attempts,
+    max(-days_before_start_registered) as days_late_registered
+from {{ ref('msr_student_week') }}
+{% if is_incremental() and touched_only() -%}
+where (tenant, person_key, section_key) in (select row(tenant, person_key, section_key) from {{ ref('int_touched_week') }})
+{%- endif %}
+-- depends on {{ ref('int_touched_week') }}
+group by all

@@ -1,0 +1,18 @@
+{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+  'slice_of': 'int_touched', 'slice_keys': ['tenant', 'person_key', 'section_key'], 'slice_if': "slice.event = 'answered'"}) }}
+-- What each person has practised in each section.
+select
+    tenant,
+    section_key,
+    person_key,
+    skill_key,
+    count(*) as attempt_count,
+    count_if(is_correct) as correct_count
+from {{ ref('fct_attempt') }}
+where section_key is not null and skill_key is not null
+    {% if is_incremental() and touched_only() -%}
+    and (tenant, person_key, section_key) in (
+        select row(tenant, person_key, section_key) from {{ ref('int_touched') }} where event = 'answered')
+    {%- endif %}
+    -- depends on {{ ref('int_touched') }}
+group by all
