@@ -22,7 +22,7 @@ def run(
         False, "--full-refresh", help="Build every mart anew from the whole lake."
     ),
 ) -> None:
-    """Seal what is committed, then discover, transform, check, score and publish. A blocking check ends it with code 2.
+    """Seal what is committed, then discover, quarantine, transform, check, score and publish. A blocking check ends it with code 2.
 
     Models that are missing are trained first where there is enough to learn from.
     """

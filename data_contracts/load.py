@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from learnlake.errors import InputError
 
 FOLDER = Path(__file__).parent
-Severity = Literal["block", "flag"]
+Severity = Literal["block", "exclude", "flag"]
+"""block: nothing is published; exclude: the statement counts in no mart; flag: it counts and is shown."""
 
 
 class _Part(BaseModel):
@@ -24,8 +25,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class RuleProperty(_Part):
+    """What quarantine shows of a broken rule: `found` an SQL expression of the row, `allowed` and `mend` words."""
+
+    property: Literal["found", "allowed", "mend"]
+    value: str
+
+
 class Rule(_Part):
-    """A quality rule: `implementation` is an SQL condition that is true for a bad row; `description` says how to mend."""
+    """A quality rule: `implementation` is an SQL condition that is true for a bad row; `description` says what is wrong.
+
+    Rules of marts say in `description` how to mend, too; those of sources in the custom property `mend`.
+    """
 
     name: str
     description: str
@@ -34,6 +45,11 @@ class Rule(_Part):
     implementation: str
     severity: Severity | None = None
     dimension: str | None = None
+    custom_properties: tuple[RuleProperty, ...] = Field((), alias="customProperties")
+
+    def shown(self, name: str) -> str:
+        """The custom property `name`, empty where the rule has none."""
+        return next((p.value for p in self.custom_properties if p.property == name), "")
 
 
 class ValidValues(_Part):

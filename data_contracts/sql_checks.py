@@ -1,4 +1,4 @@
-"""Contracts as SQL: each mart read once for all row rules, then keys and relationships; sources over the new statements only.
+"""Contracts as SQL: each mart read once for all row rules, then keys and relationships. Sources' rules run in `quarantine`.
 
 Light enough for each incremental run: DuckDB only. The same rules for the nightly run are in `suites`.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from data_contracts.load import Column, Contract, Table, mart_contracts, source_contracts
+from data_contracts.load import Column, Contract, Table, mart_contracts
 
 RESULT_SCHEMA: dict[str, Any] = {
     "tenant": pl.String,
@@ -30,12 +30,23 @@ RESULT_SCHEMA: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class RowCheck:
-    """`bad` is an SQL condition on one row; `mend` says what it means and what to do."""
+    """`bad` is an SQL condition on one row; `reason` says what it means, `mend` what to do where `reason` doesn't.
+
+    `found` is SQL for the value that a person may be shown, empty where it may be personal; `allowed` what it should be.
+    """
 
     name: str
     bad: str
-    mend: str
+    reason: str
     severity: str
+    mend: str = ""
+    found: str = ""
+    allowed: str = ""
+
+    @property
+    def text(self) -> str:
+        """Reason and mend as one text."""
+        return f"{self.reason} {self.mend}".strip()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +55,6 @@ class _Finding:
     contract: str
     check: RowCheck
     failing_count: int
-    example: str | None = None
 
 
 def check_marts(
@@ -65,38 +75,34 @@ def check_marts(
     return _frame(findings, checked_at)
 
 
-def check_sources(
-    connection: duckdb.DuckDBPyConnection,
-    lake_files: Sequence[str],
-    *,
-    from_seq: int,
-    to_seq: int,
-    checked_at: dt.datetime,
-    contracts: Iterable[Contract] | None = None,
-) -> pl.DataFrame:
-    """Check the statements with `from_seq < seq <= to_seq` of `lake_files` against each source that they say they follow."""
-    chosen = source_contracts() if contracts is None else tuple(contracts)
-    findings: list[_Finding] = []
-    if lake_files:
-        for contract in chosen:
-            for table in contract.tables:
-                findings += _check_statements(connection, contract, table, lake_files, from_seq, to_seq)
-    return _frame(findings, checked_at)
-
-
 def row_checks(table: Table, severity: str) -> list[RowCheck]:
     """Every rule of `table` that can be told from one row."""
     checks = [check for column in table.columns for check in _column_checks(column, severity)]
     for rule in table.rules:
-        checks.append(RowCheck(rule.name, rule.implementation, rule.description, rule.severity or severity))
+        shown = {name: rule.shown(name) for name in ("mend", "found", "allowed")}
+        checks.append(
+            RowCheck(rule.name, rule.implementation, rule.description, rule.severity or severity, **shown)
+        )
     return checks
+
+
+SHOWN = frozenset(
+    {"verb_id", "object_type", "object_activity_type", "score_scaled", "duration_seconds", "timestamp"}
+)
+"""Columns of a statement whose values name nobody. All others are not shown: an actor's page or an object's address may."""
 
 
 def _column_checks(column: Column, severity: str) -> Iterator[RowCheck]:
     name, what = _quoted(column.name), column.description
+    found = name if column.name in SHOWN else ""
     if column.is_required:
         yield RowCheck(
-            f"{column.name}_is_there", f"{name} is null", f"{column.name} is missing. {what}", severity
+            f"{column.name}_is_there",
+            f"{name} is null",
+            f"{column.name} is missing. {what}",
+            severity,
+            found="'nothing'",
+            allowed="a value",
         )
     low, high = column.options.minimum, column.options.maximum
     if low is not None or high is not None:
@@ -106,18 +112,21 @@ def _column_checks(column: Column, severity: str) -> Iterator[RowCheck]:
         ]
         span = f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
         bad = f"({' or '.join(filter(None, limits))} or isnan({name}::double))"
-        yield RowCheck(f"{column.name}_in_range", bad, f"{column.name} lies outside {span}. {what}", severity)
+        reason = f"{column.name} lies outside {span}. {what}"
+        yield RowCheck(f"{column.name}_in_range", bad, reason, severity, found=found, allowed=span)
     if column.valid_values is not None:
         allowed = ", ".join(_literal(v) for v in column.valid_values)
         shown = ", ".join(str(v) for v in column.valid_values[:6]) + (
             ", ..." if len(column.valid_values) > 6 else ""
         )
-        text = f"{column.name} is none of {shown}. {what}"
-        yield RowCheck(f"{column.name}_is_known", f"{name} not in ({allowed})", text, severity)
+        bad, reason = f"{name} not in ({allowed})", f"{column.name} is none of {shown}. {what}"
+        yield RowCheck(f"{column.name}_is_known", bad, reason, severity, found=found, allowed=shown)
     if column.pattern is not None:
         bad = f"not regexp_full_match({name}, {_literal(column.pattern)})"
-        text = f"{column.name} doesn't look like {column.pattern}. {what}"
-        yield RowCheck(f"{column.name}_has_its_form", bad, text, severity)
+        reason = f"{column.name} doesn't look like {column.pattern}. {what}"
+        yield RowCheck(
+            f"{column.name}_has_its_form", bad, reason, severity, found=found, allowed=column.pattern
+        )
 
 
 def _check_table(
@@ -129,7 +138,7 @@ def _check_table(
 ) -> list[_Finding]:
     severity = contract.severity
     shape = RowCheck("columns", "", _shape_problem(table, present.get(table.name)), severity)
-    bad_shape = bool(shape.mend)
+    bad_shape = bool(shape.reason)
     findings = [_Finding(tenant, contract.name, shape, int(bad_shape)) for tenant in tenants]
     if bad_shape:
         return findings
@@ -196,29 +205,6 @@ def relationship_checks(
                 )
 
 
-def _check_statements(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    table: Table,
-    lake_files: Sequence[str],
-    from_seq: int,
-    to_seq: int,
-) -> list[_Finding]:
-    checks = row_checks(table, contract.severity)
-    counted = ", ".join(f"count(*) filter (where {c.bad}), min(id) filter (where {c.bad})" for c in checks)
-    files = ", ".join(_literal(path) for path in lake_files)
-    rows = connection.execute(
-        f"select tenant, {counted} from read_parquet([{files}], hive_partitioning = true,"
-        " hive_types = {'tenant': varchar, 'stored_date': date})"
-        f" where seq > {from_seq} and seq <= {to_seq} and ({table.applies_to}) group by tenant"
-    ).fetchall()
-    return [
-        _Finding(row[0], contract.name, check, row[1 + 2 * n], row[2 + 2 * n])
-        for row in rows
-        for n, check in enumerate(checks)
-    ]
-
-
 def _shape_problem(table: Table, columns: dict[str, str] | None) -> str:
     if columns is None:
         return f"The table {table.name} is not there; run the transform stage."
@@ -274,8 +260,7 @@ def _frame(findings: list[_Finding], checked_at: dt.datetime) -> pl.DataFrame:
 def _message(finding: _Finding) -> str:
     if finding.failing_count == 0:
         return ""
-    example = f" For example statement {finding.example}." if finding.example else ""
-    return f"{finding.failing_count} row(s): {finding.check.mend}{example}"
+    return f"{finding.failing_count} row(s): {finding.check.text}"
 
 
 def _quoted(identifier: str) -> str:

@@ -140,7 +140,7 @@ def _mends(table: Table, contract: Contract, present: set[str]) -> dict[str, tup
     shape = (
         f"{table.name} is missing or has other columns than its contract. Change the model or the contract."
     )
-    return {"columns": (contract.severity, shape)} | {c.name: (c.severity, c.mend) for c in checks}
+    return {"columns": (contract.severity, shape)} | {c.name: (c.severity, c.text) for c in checks}
 
 
 def _row(

@@ -97,6 +97,7 @@ RULES: Final[Rules] = {
     "qc_reconciliation": _OPERATIONS,
     "qc_check": _OPERATIONS,
     "qc_unmapped": _OPERATIONS,
+    "qc_quarantine": _OPERATIONS,
     "qc_drift": _OPERATIONS,
 }
 

@@ -20,6 +20,7 @@ Result = dg.MaterializeResult[Any]
 DISCOVERED = dg.AssetKey("discovered_people")
 SNAPSHOT = dg.AssetKey("snapshot")
 BY_DAY = dg.AssetKey("statements_by_day")
+QUARANTINE = dg.AssetKey("qc_quarantine")
 DRIFT = dg.AssetKey("qc_drift")
 MODELS: dict[str, tuple[str, ...]] = {
     "mastery_model": ("fct_attempt",),
@@ -44,7 +45,7 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2010-01-01", timezone="UTC")
 def incremental_assets(models: list[dg.AssetSpec]) -> list[dg.AssetsDefinition]:
     """The steps of the incremental job over the dbt `models`."""
     marts = [spec.key for spec in models if spec.group_name == "marts"]
-    return [_discovery(), _transformation(models), _predictions(), _snapshot(marts)]
+    return [_discovery(), _quarantine(), _transformation(models), _predictions(), _snapshot(marts)]
 
 
 def _discovery() -> dg.AssetsDefinition:
@@ -61,10 +62,24 @@ def _discovery() -> dg.AssetsDefinition:
     return discover
 
 
+def _quarantine() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=QUARANTINE,
+        deps=[lineage.STATEMENTS, DISCOVERED],
+        group_name="quality",
+        required_resource_keys={RUN},
+        description="Statements that break what their source promises, with rule, value and mend; the worst count nowhere.",
+    )
+    def quarantine(context: dg.AssetExecutionContext) -> Result:
+        return dg.MaterializeResult(metadata={"new": stages.quarantine(_working(context))})
+
+    return quarantine
+
+
 def _transformation(models: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="transform",
-        specs=[_after_discovery(spec) for spec in models],
+        specs=[_in_order(spec) for spec in models],
         required_resource_keys={RUN},
         description="dbt over the statements that are new.",
     )
@@ -77,10 +92,12 @@ def _transformation(models: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     return transform
 
 
-def _after_discovery(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """What reads the roster waits for discovery, which may add to it."""
+def _in_order(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """What reads the roster waits for discovery, which may add to it; what gives statements a meaning for quarantine."""
     reads_people = any(dep.asset_key.path[0] == lineage.PEOPLE for dep in spec.deps)
-    return spec.merge_attributes(deps=[DISCOVERED]) if reads_people else spec
+    gives_meaning = spec.key.path[-1] == "int_statement_change"
+    waits_for = [key for key, waits in ((DISCOVERED, reads_people), (QUARANTINE, gives_meaning)) if waits]
+    return spec.merge_attributes(deps=waits_for)
 
 
 def _predictions() -> dg.AssetsDefinition:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from data_contracts.load import Contract, mart_contracts, source_contracts
-from data_contracts.sql_checks import check_marts, check_sources
+from data_contracts import quarantine
+from data_contracts.load import Contract, mart_contracts
+from data_contracts.sql_checks import check_marts
 from learnlake.clock import utc_now
 from warehouse.build import Working
 from warehouse.tables import FILLED
@@ -23,20 +24,24 @@ def prediction_contracts() -> tuple[Contract, ...]:
     return tuple(contract for contract in mart_contracts() if contract.name.startswith(PREDICTIONS))
 
 
+def quarantine_new(working: Working) -> int:
+    """Put what the run's statements break of their sources' contracts into quarantine, before dbt reads them; answer the rows."""
+    window = working.window
+    return quarantine.fill(
+        working.connection, window.lake_files, from_seq=window.from_seq, to_seq=window.to_seq
+    )
+
+
 def check_built(working: Working) -> pl.DataFrame:
     """Check what dbt has built and what the sources have sent; ContractError where a blocking rule fails."""
-    window = working.window
     checked_at = utc_now()
+    window = working.window
+    if window.to_seq > window.from_seq:
+        quarantine.add_repeats(working.connection, from_seq=window.from_seq)
     built = check_marts(working.connection, checked_at=checked_at, contracts=built_contracts())
-    sent = check_sources(
-        working.connection,
-        window.lake_files,
-        from_seq=window.from_seq,
-        to_seq=window.to_seq,
-        checked_at=checked_at,
-    )
+    sent = quarantine.results(working.connection, as_of=window.as_of, checked_at=checked_at)
     results = pl.concat([built, sent])
-    working.record_checks(pl.concat([results, _earlier(working, sent)]))
+    working.record_checks(results)
     return results
 
 
@@ -49,10 +54,3 @@ def check_predictions(working: Working) -> pl.DataFrame:
     others = working.frame("from main.qc_check").filter(~pl.col("contract").is_in(names))
     working.record_checks(pl.concat([results, others.cast(results.schema)]))
     return results
-
-
-def _earlier(working: Working, sent: pl.DataFrame) -> pl.DataFrame:
-    """Results of sources that this run's statements say nothing about: what they sent last stays on record."""
-    sources = {contract.name for contract in source_contracts()} - set(sent["contract"])
-    kept = working.frame("from main.qc_check").filter(pl.col("contract").is_in(list(sources)))
-    return kept.cast(sent.schema)

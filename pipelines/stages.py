@@ -1,6 +1,6 @@
 """The stages of a pipeline run and their order, alike for Dagster and `learnlake run`. What each does lives in its room.
 
-discover -> transform -> check -> score -> publish; `train`, `drift` and `validate` are on their own.
+discover -> quarantine -> transform -> check -> score -> publish; `train`, `drift` and `validate` are on their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from warehouse.dbt_run import ModelRun
 from warehouse.snapshot import Build
 from warehouse.watermark import pending
 
-STAGES = ("discover", "transform", "check", "train", "score", "publish")
+STAGES = ("discover", "quarantine", "transform", "check", "train", "score", "publish")
 """In the order in which `learnlake run` shows them; `train` only where a model is missing."""
 
 
@@ -68,6 +68,7 @@ def incremental(
 def _build(working: Working, *, trains_missing: bool, progress: Progress) -> list[training.Trained]:
     """Everything before publishing; answer what was trained on the way."""
     discover(working, progress=progress)
+    quarantine(working, progress=progress)
     transform(working, progress=progress)
     check(working, progress=progress)
     trained = train_missing(working, progress=progress) if trains_missing else []
@@ -117,6 +118,14 @@ def discover(working: Working, *, progress: Progress = silent) -> int:
         engine.dispose()
     progress("discover", 1, 1, f"{found.persons} new people, {found.courses} new courses")
     return found.total
+
+
+def quarantine(working: Working, *, progress: Progress = silent) -> int:
+    """What the new statements break of their sources' contracts; answer how much."""
+    progress("quarantine", 0, 1, "sources' contracts")
+    broken = contracts.quarantine_new(working)
+    progress("quarantine", 1, 1, f"{broken} broken promises")
+    return broken
 
 
 def transform(working: Working, *, progress: Progress = silent) -> tuple[ModelRun, ...]:

@@ -30,6 +30,10 @@ FILLED: dict[str, str] = {
     "qc_check": """
         tenant varchar not null, contract varchar not null, check_name varchar not null, severity varchar,
         failing_count bigint, is_passed boolean, message varchar, checked_at timestamp""",
+    "qc_quarantine": """
+        tenant varchar not null, seq bigint not null, source varchar not null, rule varchar not null, found varchar,
+        allowed varchar, reason varchar, mend varchar, is_excluded boolean, statement_id varchar, platform varchar,
+        stored_date date""",
     "qc_drift": """
         tenant varchar not null, feature varchar not null, reference_window varchar, current_window varchar,
         statistic_name varchar, statistic double, threshold double, has_drifted boolean, checked_at timestamp""",

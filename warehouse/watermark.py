@@ -16,6 +16,7 @@ from learnlake.settings import Settings
 from warehouse import generations, lake, snapshot
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
+SOURCE_CONTRACTS = Path(__file__).resolve().parents[1] / "data_contracts" / "sources"
 THRESHOLDS = (
     "mastery_threshold",
     "inactive_days",
@@ -120,7 +121,7 @@ def differences(before: Watermark, after: Watermark) -> list[str]:
 
 
 def definitions(settings: Settings) -> str:
-    """A hash of the dbt project and the thresholds: another one means that the marts must be built anew."""
+    """A hash of the dbt project, the sources' contracts and the thresholds: another one means that the marts must be built anew."""
     thresholds = json.dumps({name: getattr(settings, name) for name in THRESHOLDS}, sort_keys=True)
     return hashlib.sha256(f"{_project_hash()}{thresholds}".encode()).hexdigest()[:16]
 
@@ -133,4 +134,6 @@ def _project_hash() -> str:
         is_definition = path.suffix in {".sql", ".csv"} or inside.name == "dbt_project.yml"
         if is_definition and inside.parts[0] not in {"target", "logs", "tests"}:
             digest.update(f"{inside}\0".encode() + path.read_bytes())
+    for path in sorted(SOURCE_CONTRACTS.glob("*.yaml")):  # they say which statements may not count
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -93,6 +93,10 @@ def _declare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table if not exists run.watermark (json varchar not null, ended_at timestamptz)"
     )
+    connection.execute(
+        "create table if not exists run.source_day (tenant varchar, contract varchar, stored_date date,"
+        " first_seq bigint, statement_count bigint, last_stored timestamp)"
+    )
     for name, columns in FILLED.items():
         connection.execute(f"create or replace temp table declared ({columns})")
         wanted = connection.execute("describe declared").fetchall()

@@ -27,6 +27,7 @@
     {% do run_query('create schema if not exists intermediate') %}
     {% do run_query('create table if not exists intermediate.run_state (is_clean boolean, must_rebuild boolean, definitions varchar)') %}
     {% do run_query('create table if not exists intermediate.run_fingerprint (kind varchar, tenant varchar, key varchar, key_2 varchar, value varchar)') %}
+    {% do run_query('create table if not exists main.qc_quarantine (tenant varchar, seq bigint, is_excluded boolean)') %}
     {% do run_query('insert into intermediate.run_state select false, true, null where not exists (from intermediate.run_state)') %}
     {% set missing = missing_tables() %}
     {% if 'stg_statement' in missing and var('from_seq') | int > 0 and not flags.FULL_REFRESH %}

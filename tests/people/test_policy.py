@@ -69,6 +69,7 @@ TABLE = {
     "qc_reconciliation": "-----tt",
     "qc_check": "-----tt",
     "qc_unmapped": "-----tt",
+    "qc_quarantine": "-----tt",
     "qc_drift": "-----tt",
 }
 # e: may take it away as a file, - may not

@@ -51,6 +51,7 @@ def test_the_incremental_job_is_few_coarse_steps_in_one_process(loaded: dg.Defin
     job = loaded.resolve_job_def("incremental")
     assert [node.name for node in job.nodes_in_topological_order] == [
         "discovered_people",
+        "qc_quarantine",
         "transform",
         "contracts",
         "score",

@@ -23,6 +23,8 @@ discovered_section as (
     from section where is_discovered group by all
 ),
 
+excluded as (select distinct tenant, seq from {{ quarantine() }} where is_excluded),
+
 voided as (select distinct tenant, voids_statement_id as statement_id from staged where voids_statement_id is not null),
 
 {% if touched -%}
@@ -97,8 +99,8 @@ placed as (
         person.school_key as person_school_key,
         coalesce(named_section.course_key, course_by_iri.course_key) as course_key,
         section_by_iri.section_key as named_section_key,
-        meaning.event,
-        coalesce(meaning.is_activity, false) as is_activity,
+        case when excluded.seq is null then meaning.event end as event, -- what may not count means nothing
+        coalesce(excluded.seq is null and meaning.is_activity, false) as is_activity,
         voided.statement_id is not null and statement.voids_statement_id is null as is_voided
     from statement
     left join identifier using (tenant, actor_key)
@@ -112,6 +114,7 @@ placed as (
         and meaning.is_late = statement.is_late
         and meaning.is_excused = statement.is_excused
         and meaning.is_reply = statement.is_reply
+    left join excluded on excluded.tenant = statement.tenant and excluded.seq = statement.seq
     left join voided on voided.tenant = statement.tenant and voided.statement_id = statement.statement_id
 ),
 

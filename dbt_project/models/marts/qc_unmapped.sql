@@ -6,5 +6,6 @@ select
     min(statement.statement_id) as example_statement_id
 from {{ ref('fct_statement') }} as statement
 join {{ ref('stg_statement') }} as staged using (tenant, seq)
+anti join (select tenant, seq from {{ quarantine() }} where is_excluded) as excluded using (tenant, seq)
 where statement.event is null
 group by all
