@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Iterator
@@ -93,23 +94,69 @@ def export(
 
 
 @app.command()
-def reconcile() -> None:
-    """Compare store, lake and marts, per tenant and day of storing; exit code 1 where they differ."""
-    from lrs.store import counts
-    from warehouse.reconcile import reconcile as compare
+def reconcile(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Load lost days again from the store and build their marts anew.")
+    ] = False,
+) -> None:
+    """Compare store, lake and marts, per tenant and day of storing; exit code 1 where they differ.
 
+    With --repair what is not sealed is sealed, days of the lake that differ from the store are written anew from it, and the
+    marts are built anew from the first day that differs. Nothing is repaired where nothing differs.
+    """
     settings = get_settings()
-    found = compare(settings.home, counts(settings))
-    _print(found, title="Statements by day of storing (UTC)")
-    different = found.filter(~found["is_equal"])
+    different, days = _compared(settings)
+    if repair and not different.is_empty():
+        _repair(settings, different)
+        different, days = _compared(settings)
     if not different.is_empty():
         console.print(
-            f"{different.height} of {found.height} day(s) differ. Statements not sealed or not built yet? "
-            "`learnlake lake seal`, then `learnlake run`; if it stays, `learnlake run --full-refresh`.",
+            f"{different.height} of {days} day(s) differ. "
+            + (
+                "The store itself may be damaged: docs/operators.md, When something fails."
+                if repair
+                else "Statements not sealed or not built yet? `learnlake run`; if it stays, `learnlake reconcile --repair`."
+            ),
             style="red",
         )
         raise typer.Exit(1)
-    console.print(f"Equal on all {found.height} day(s): {found['store_count'].sum()} statements.")
+
+
+def _compared(settings: Settings) -> tuple[pl.DataFrame, int]:
+    """Print the comparison; answer the days that differ and how many days there are."""
+    from lrs.store import counts
+    from warehouse.reconcile import reconcile as compare
+
+    found = compare(settings.home, counts(settings))
+    _print(found, title="Statements by day of storing (UTC)")
+    different = found.filter(~found["is_equal"])
+    if different.is_empty():
+        console.print(f"Equal on all {found.height} day(s): {found['store_count'].sum()} statements.")
+    return different, found.height
+
+
+def _repair(settings: Settings, different: pl.DataFrame) -> None:
+    """Seal, load the lake's days again, build the marts anew from the first day that differed."""
+    import uuid
+
+    from cli.run import WAIT_SECONDS, seal
+    from lrs.lake_repair import repair
+    from pipelines import stages
+
+    seal(settings)
+    for day in repair(settings):
+        before = "unreadable" if day.count_before is None else f"{day.count_before:,} rows"
+        console.print(f"Lake: {day.tenant}, {day.stored_date}: {before}, now {day.count:,} from the store.")
+    first: dt.date = min(different["stored_date"].to_list())
+    outcome = stages.incremental(
+        settings,
+        run_id=f"repair-{uuid.uuid4()}",
+        started_by="learnlake reconcile --repair",
+        retake_from=first,
+        wait_seconds=WAIT_SECONDS,
+    )
+    if outcome.build is not None:
+        console.print(f"Marts: built anew from {first} on and published as {outcome.build.build_id}.")
 
 
 def _tenant(settings: Settings, named: str | None) -> str:

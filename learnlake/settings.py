@@ -309,6 +309,14 @@ class Settings(BaseSettings):
     sensor_interval_seconds: int = Field(
         5, description="How often the sensor looks for newly sealed statements."
     )
+    alert_command: str | None = Field(
+        None,
+        description="Command that is told of each failed pipeline run as JSON on its standard input; no shell.",
+    )
+    alert_url: SecretStr | None = Field(
+        None,
+        description="Address to which each failed pipeline run is posted as JSON, such as a chat's webhook.",
+    )
     duckdb_memory_limit: str = Field("4GB", description="Memory that DuckDB may use in a pipeline run.")
     duckdb_threads: int = Field(2, description="Threads that DuckDB may use in a pipeline run.")
     snapshots_kept: int = Field(3, description="Published snapshots kept, besides those in use.")

@@ -13,6 +13,7 @@ from data_contracts.load import Contract, source_contracts
 from learnlake.errors import ContractError
 from learnlake.settings import Settings
 from pipelines import contracts, lineage, stages
+from pipelines.policies import RETRIES, run_tags
 from pipelines.resources import RUN
 from warehouse.build import Working
 
@@ -66,7 +67,7 @@ def judged(
         name = spec.asset_key.path[-1] if spec.name == CONTRACT else spec.name
         yield _result(spec, results.filter(pl.col("contract").str.replace_all("-", "_") == name))
     if refusal:
-        raise dg.Failure(str(refusal))
+        raise dg.Failure(str(refusal), allow_retries=False)
 
 
 def _result(spec: dg.AssetCheckSpec, rows: pl.DataFrame) -> dg.AssetCheckResult:
@@ -99,11 +100,15 @@ def heavy_suites(settings: Settings) -> dg.JobDefinition:
                 f"{row['tenant']}: {row['contract']}, {row['check_name']}: {row['message']}"
                 for row in broken.iter_rows(named=True)
             ]
-            raise dg.Failure("Suites failed on the published snapshot:\n" + "\n".join(lines[:50]))
+            raise dg.Failure(
+                "Suites failed on the published snapshot:\n" + "\n".join(lines[:50]), allow_retries=False
+            )
 
     @dg.job(
         name="suites",
         executor_def=dg.in_process_executor,
+        op_retry_policy=RETRIES,
+        run_tags=run_tags("suites"),
         description="The data contracts as Great Expectations suites over the published snapshot.",
     )
     def suites() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from learnlake.settings import Settings
-from pipelines import assets, checks, lineage, resources, schedules, sensors
+from pipelines import alerts, assets, checks, lineage, resources, schedules, sensors
+from pipelines.policies import RETRIES, fresh, run_tags
 
 
 def definitions(settings: Settings) -> dg.Definitions:
@@ -17,24 +20,40 @@ def definitions(settings: Settings) -> dg.Definitions:
     incremental = dg.define_asset_job(
         "incremental",
         selection=dg.AssetSelection.assets(*steps) | dg.AssetSelection.checks(contract_checks),
-        description="Discover, transform, check, score, publish what is new.",
+        description="Discover, quarantine, transform, check, score, publish what is new.",
+        run_tags=run_tags(
+            "incremental"
+        ),  # its sensors try again, from the start: a step alone has lost its working file
     )
-    training = dg.define_asset_job("training", selection=dg.AssetSelection.assets(*assets.MODELS))
-    drift = dg.define_asset_job("drift", selection=dg.AssetSelection.assets(assets.DRIFT))
+    training = _alone("training", *assets.MODELS)
+    drift = _alone("drift", assets.DRIFT)
     suites = checks.heavy_suites(settings)
-    backfill = dg.define_asset_job("backfill", selection=dg.AssetSelection.assets(assets.BY_DAY))
+    backfill = _alone("backfill", assets.BY_DAY)
     return dg.Definitions(
-        assets=[
-            *lineage.source_specs(settings.home),
-            *steps,
-            assets.training(settings),
-            assets.drift(settings),
-            assets.by_day(settings),
-        ],
+        assets=dg.map_asset_specs(
+            fresh,
+            [
+                *lineage.source_specs(settings.home),
+                *steps,
+                assets.training(settings),
+                assets.drift(settings),
+                assets.by_day(settings),
+            ],
+        ),
         asset_checks=[contract_checks],
         jobs=[incremental, training, drift, backfill, suites],
-        sensors=[sensors.new_statements_sensor(settings, incremental)],
+        sensors=[*sensors.source_sensors(settings, incremental), alerts.failure_sensor(settings)],
         schedules=schedules.nightly([suites, drift, training]),
         resources={resources.RUN: resources.working_file(settings)},
         executor=dg.in_process_executor,
+    )
+
+
+def _alone(name: str, *selected: dg.AssetKey | str) -> Any:
+    """A job of one step that holds nothing open between attempts, so that it may simply be tried again."""
+    return dg.define_asset_job(
+        name,
+        selection=dg.AssetSelection.assets(*selected),
+        run_tags=run_tags(name),
+        op_retry_policy=RETRIES,
     )

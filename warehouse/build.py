@@ -143,6 +143,10 @@ class Working:
         """Run dbt over the window. Raises PipelineError naming each model that failed."""
         window = self.window
         variables = self._variables(window)
+        if (
+            window.is_full_refresh or self._retake_from
+        ):  # done to mend: nothing of a published file is taken over
+            working_file.rename(self.connection)
         if window.is_full_refresh:
             working_file.clear(self.connection)
         self._close()  # dbt opens the file itself
@@ -264,6 +268,7 @@ class Working:
             sealed_seq=ends_at.sealed_seq,
             watermark=dataclasses.asdict(ends_at),
             statement_counts=counts,
+            working_id=self.frame("select id from run.identity").item(),
         )
 
     def _close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
@@ -48,8 +49,13 @@ class Lake:
         return 0 if first.has_nulls() else min(first.to_list()) - 1
 
     def counts(self) -> pl.DataFrame:
-        """Rows by tenant and UTC day of `stored`: tenant, stored_date, lake_count."""
-        counted = self.files.group_by("tenant", "stored_date").agg(pl.col("lake_count").sum())
+        """Rows by tenant and UTC day of `stored`: tenant, stored_date, lake_count. A file that is gone has none."""
+        is_there = [Path(path).exists() for path in self.files["path"]]
+        counted = (
+            self.files.filter(pl.Series(is_there, dtype=pl.Boolean))
+            .group_by("tenant", "stored_date")
+            .agg(pl.col("lake_count").sum())
+        )
         return counted.sort("tenant", "stored_date").cast(_COUNTS)  # type: ignore[arg-type]
 
 

@@ -24,11 +24,14 @@ import duckdb
 from learnlake.clock import utc_now
 from learnlake.errors import PipelineError
 from learnlake.home import Home
+from warehouse.contents import Change, Contents, changes, fingerprints, slice_of
 from warehouse.generations import replace_text
 from warehouse.tables import is_mart, literal, quoted
 
 SORTED_BY = "person_key"
 """Marts are published in this order: one person's rows lie together, so that a student's or guardian's page reads a few blocks, not the school."""
+MIN_BLOCKS = 16
+"""Smaller files (4 MiB) are never worth writing anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Build:
     """What a snapshot is: which run made it, from what, when.
 
     `watermark` holds the fields of `warehouse.watermark.Watermark`, `statement_counts` the rows of fct_statement by tenant,
-    `marts` the tables published.
+    `marts` the tables published, `contents` by tenant what they hold, `copied` by tenant those that this publish wrote.
+    `working_id` names the working file that it came from.
     """
 
     build_id: str
@@ -48,6 +52,9 @@ class Build:
     watermark: dict[str, Any] = dataclasses.field(default_factory=dict)
     statement_counts: dict[str, int] = dataclasses.field(default_factory=dict)
     marts: tuple[str, ...] = ()
+    working_id: str = ""
+    contents: dict[str, Contents] = dataclasses.field(default_factory=dict)
+    copied: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_count(self) -> int:
@@ -91,20 +98,25 @@ def tenant_file(folder: Path, tenant: str) -> Path:
 
 
 def publish(home: Home, connection: duckdb.DuckDBPyConnection, build: Build, *, kept: int) -> Path:
-    """Copy the marts of `connection`'s schema `main` into one file per tenant and make the folder current.
+    """Put the marts of `connection`'s schema `main` into one file per tenant and make the folder current.
 
-    All or nothing: until the rename of `current`, readers see the build before. Keeps the newest `kept` builds and
-    those that a reader holds. Answers the folder.
+    All or nothing: until the rename of `current`, readers see the build before. Of a tenant's file from the same working
+    file only what has changed is written. Keeps the newest `kept` builds and those that a reader holds. Answers the folder.
     """
     marts = mart_names(connection)
     draft = home.snapshots / f".draft.{build.build_id}"
     draft.mkdir(parents=True)
     try:
         tenants = sorted(_tenants(connection, marts))
-        for tenant in tenants:
-            _write_tenant(connection, tenant_file(draft, tenant), tenant, marts)
+        contents = fingerprints(connection, marts, tenants)
+        with _before(home, build) as before:
+            copied = {
+                tenant: _write(connection, draft, tenant, contents[tenant], before) for tenant in tenants
+            }
         (draft / "in_use").touch()
-        replace_text(draft / "build.json", _completed(build, marts, tenants).to_json())
+        done = _completed(build, marts, tenants)
+        done = dataclasses.replace(done, contents=contents, copied=copied)
+        replace_text(draft / "build.json", done.to_json())
         _flush(draft)
         folder = home.snapshots / build.build_id
         draft.rename(folder)
@@ -114,6 +126,92 @@ def publish(home: Home, connection: duckdb.DuckDBPyConnection, build: Build, *, 
     replace_text(home.current_snapshot, build.build_id)
     prune(home, kept=kept)
     return folder
+
+
+@contextlib.contextmanager
+def _before(home: Home, build: Build) -> Iterator[Held | None]:
+    """The newest snapshot, held, if it came from the same working file.
+
+    From another one nothing is taken over: a working file is begun anew when somebody was erased, and what a file no longer
+    shows stays in its free blocks.
+    """
+    folder = current(home)
+    if folder is None or not build.working_id or not folder.exists():
+        yield None
+        return
+    with holding(home) as held:
+        yield held if held.build.working_id == build.working_id else None
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, draft: Path, tenant: str, contents: Contents, before: Held | None
+) -> list[str]:
+    """Write `tenant`'s file into `draft`; answer the marts that were copied."""
+    target = tenant_file(draft, tenant)
+    held = before.build.contents.get(tenant) if before else None
+    if before and held and held.keys() == contents.keys():
+        shutil.copyfile(tenant_file(before.folder, tenant), target)
+        found = changes(held, contents)
+        if _write_changes(connection, target, tenant, found):
+            return [change.mart for change in found]
+        target.unlink()
+    everything = [Change(mart) for mart in contents]
+    _write_changes(connection, target, tenant, everything, is_new=True)
+    return list(contents)
+
+
+def _write_changes(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    tenant: str,
+    wanted: list[Change],
+    *,
+    is_new: bool = False,
+) -> bool:
+    """Bring the file at `path` up to date; False where so much of it has become free that it is better written anew."""
+    alias = f"out_{secrets.token_hex(4)}"
+    sorted_marts = _with_column(connection, SORTED_BY)
+    connection.execute(f"attach {literal(str(path))} as {alias}")
+    try:
+        if not is_new:
+            _clear(connection, alias, wanted)
+        for change in wanted:
+            source, target = f"main.{quoted(change.mart)}", f"{alias}.main.{quoted(change.mart)}"
+            order = f" order by {SORTED_BY}" if change.mart in sorted_marts else ""
+            if change.slices is None:
+                connection.execute(
+                    f"create table {target} as from {source} where tenant = ?{order}", [tenant]
+                )
+            else:  # a day's rows lie together behind the others, in the same order
+                part = slice_of(connection.execute(f"describe {source}").fetchall())
+                connection.execute(
+                    f"insert into {target} by name from {source} where tenant = ? and list_contains(?, {part}){order}",
+                    [tenant, list(change.slices)],
+                )
+        connection.execute(f"checkpoint {alias}")
+        return is_new or not _is_hollow(connection, alias)
+    finally:
+        connection.execute(f"detach {alias}")
+
+
+def _clear(connection: duckdb.DuckDBPyConnection, alias: str, wanted: list[Change]) -> None:
+    """Take out what is written anew, and free its blocks for that."""
+    for change in wanted:
+        target = f"{alias}.main.{quoted(change.mart)}"
+        if change.slices is None:
+            connection.execute(f"drop table {target}")
+        else:
+            part = slice_of(connection.execute(f"describe main.{quoted(change.mart)}").fetchall())
+            connection.execute(f"delete from {target} where list_contains(?, {part})", [list(change.slices)])
+    connection.execute(f"checkpoint {alias}")
+
+
+def _is_hollow(connection: duckdb.DuckDBPyConnection, alias: str) -> bool:
+    """Whether more than half of the file's blocks are free."""
+    row = connection.execute(
+        "select free_blocks, total_blocks from pragma_database_size() where database_name = ?", [alias]
+    ).fetchone()
+    return row is not None and 2 * row[0] > row[1] > MIN_BLOCKS
 
 
 def _completed(build: Build, marts: list[str], tenants: list[str]) -> Build:
@@ -145,22 +243,6 @@ def _tenants(connection: duckdb.DuckDBPyConnection, marts: list[str]) -> set[str
         raise PipelineError("There is no mart to publish.", mend="run the transform stage first")
     union = " union ".join(f"select tenant from main.{quoted(mart)}" for mart in marts)
     return {tenant for (tenant,) in connection.execute(union).fetchall() if tenant is not None}
-
-
-def _write_tenant(connection: duckdb.DuckDBPyConnection, path: Path, tenant: str, marts: list[str]) -> None:
-    alias = f"out_{secrets.token_hex(4)}"
-    sorted_marts = _with_column(connection, SORTED_BY)
-    connection.execute(f"attach {literal(str(path))} as {alias}")
-    try:
-        for mart in marts:
-            order = f" order by {SORTED_BY}" if mart in sorted_marts else ""
-            connection.execute(
-                f"create table {alias}.main.{quoted(mart)} as from main.{quoted(mart)} where tenant = ?{order}",
-                [tenant],
-            )
-        connection.execute(f"checkpoint {alias}")
-    finally:
-        connection.execute(f"detach {alias}")
 
 
 def _flush(folder: Path) -> None:

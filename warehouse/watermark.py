@@ -17,6 +17,8 @@ from warehouse import generations, lake, snapshot
 
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 SOURCE_CONTRACTS = Path(__file__).resolve().parents[1] / "data_contracts" / "sources"
+FIRST_BUILD = "first_build"
+"""Stands for the watermark's fields where nothing has been published yet."""
 THRESHOLDS = (
     "mastery_threshold",
     "inactive_days",
@@ -58,13 +60,23 @@ class Watermark:
 
 @dataclasses.dataclass(frozen=True)
 class Pending:
-    """What has changed since the published build, one phrase each; falsy when nothing has."""
+    """What has changed since the published build: a phrase for each field of the watermark; falsy when nothing has."""
 
-    reasons: tuple[str, ...]
+    changed: dict[str, str]
     sealed_seq: int
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the watermark's fields that differ, or FIRST_BUILD."""
+        return tuple(self.changed)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a run is due, for people."""
+        return tuple(self.changed.values())
+
     def __bool__(self) -> bool:
-        return bool(self.reasons)
+        return bool(self.changed)
 
 
 def pending(home: Home, settings: Settings, *, model_versions: Mapping[str, str] | None = None) -> Pending:
@@ -79,10 +91,10 @@ def pending(home: Home, settings: Settings, *, model_versions: Mapping[str, str]
     except FileNotFoundError:
         published = None
     if published is None:
-        return Pending(("nothing has been published yet",), seen.sealed_seq)
+        return Pending({FIRST_BUILD: "nothing has been published yet"}, seen.sealed_seq)
     if model_versions is None:
         seen = dataclasses.replace(seen, model_versions=published.model_versions)
-    return Pending(tuple(differences(published, seen)), seen.sealed_seq)
+    return Pending(differences(published, seen), seen.sealed_seq)
 
 
 def observe(home: Home, settings: Settings, model_versions: Mapping[str, str]) -> Watermark:
@@ -100,24 +112,18 @@ def observe(home: Home, settings: Settings, model_versions: Mapping[str, str]) -
     )
 
 
-def differences(before: Watermark, after: Watermark) -> list[str]:
-    """What differs between two watermarks, in words for a log line."""
-    found = []
-    if after.sealed_seq != before.sealed_seq:
-        found.append(f"{after.sealed_seq - before.sealed_seq} statements sealed since")
-    if after.removal != before.removal:
-        found.append("statements were removed from the lake")
-    if after.people_generation != before.people_generation:
-        found.append("the roster has changed")
-    if after.catalogue_generation != before.catalogue_generation:
-        found.append("the catalogue has changed")
-    if after.as_of != before.as_of:
-        found.append(f"a new day: {after.as_of}")
-    if after.definitions != before.definitions:
-        found.append("definitions or thresholds have changed")
-    if after.model_versions != before.model_versions:
-        found.append("a model has a new version")
-    return found
+def differences(before: Watermark, after: Watermark) -> dict[str, str]:
+    """The fields in which two watermarks differ, each in words for a log line."""
+    phrases = {
+        "sealed_seq": f"{after.sealed_seq - before.sealed_seq} statements sealed since",
+        "removal": "statements were removed from the lake",
+        "people_generation": "the roster has changed",
+        "catalogue_generation": "the catalogue has changed",
+        "as_of": f"a new day: {after.as_of}",
+        "definitions": "definitions or thresholds have changed",
+        "model_versions": "a model has a new version",
+    }
+    return {name: words for name, words in phrases.items() if getattr(after, name) != getattr(before, name)}
 
 
 def definitions(settings: Settings) -> str:

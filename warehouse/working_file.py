@@ -97,6 +97,7 @@ def _declare(connection: duckdb.DuckDBPyConnection) -> None:
         "create table if not exists run.source_day (tenant varchar, contract varchar, stored_date date,"
         " first_seq bigint, statement_count bigint, last_stored timestamp)"
     )
+    connection.execute("create table if not exists run.identity as select uuid()::varchar as id")
     for name, columns in FILLED.items():
         connection.execute(f"create or replace temp table declared ({columns})")
         wanted = connection.execute("describe declared").fetchall()
@@ -115,6 +116,11 @@ def discard(home: Home) -> None:
     """Begin anew with no byte of what was there; the caller holds the lock and has nothing open."""
     for path in home.working_file.parent.glob(f"{home.working_file.name}*"):
         path.unlink()
+
+
+def rename(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the working file another identity, so that the next publish copies everything."""
+    connection.execute("update run.identity set id = uuid()::varchar")
 
 
 def clear(connection: duckdb.DuckDBPyConnection) -> None:

@@ -208,6 +208,16 @@ def day_rows(connection: Connection, tenant: str, day: dt.date, *, up_to: int) -
         yield seq, bytes(raw)
 
 
+def day_statements(connection: Connection, tenant: str, day: dt.date, *, up_to: int) -> Iterator[Row]:
+    """One tenant's statements stored on one UTC day, voided ones too, up to one sequence number: what the lake holds of them."""
+    start = (day - dt.date(1970, 1, 1)).days * DAY_MICROSECONDS
+    for seq, statement_id, stored, raw in connection.stream(
+        "select seq, id, stored, raw from statement where tenant = ? and stored >= ? and stored < ? and seq <= ? order by stored",
+        (tenant, start, start + DAY_MICROSECONDS, up_to),
+    ):
+        yield Row(seq, tenant, bytes(statement_id), stored, bytes(raw))
+
+
 def counts(connection: Connection, *, up_to: int | None = None) -> list[tuple[str, dt.date, int]]:
     """(tenant, UTC day of `stored`, number of statements), in order."""
     condition, parameters = ("", ()) if up_to is None else ("where seq <= ?", (up_to,))

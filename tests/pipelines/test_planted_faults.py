@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.lrs import app as lrs_app
+from cli.warehouse import app as warehouse_app
 from data_contracts import quarantine
 from learnlake.clock import utc_now
 from learnlake.settings import Settings, get_settings
@@ -255,3 +256,27 @@ def test_a_source_that_went_quiet_is_found_by_the_calendar_and_a_full_refresh_qu
         connection.execute("update main.dim_academic_session set is_running = false")
         on_holiday = quarantine.results(connection, as_of=later.today, checked_at=NOW)
     assert "still_sends" not in on_holiday["check_name"].to_list()
+
+
+def test_what_was_lost_from_lake_and_marts_is_repaired_from_the_store(planted: Outcome) -> None:
+    """A file of the lake is deleted, rows of the published mart too: --repair makes all three agree, and again what it was."""
+    home = planted.settings.home
+    everything = "select * exclude (tenant) from qc_quarantine order by all"
+    kept, statements = planted.rows(everything), planted.rows("select count(*) from fct_statement")
+    assert CliRunner().invoke(warehouse_app, ["reconcile"]).exit_code == 0
+    next(home.lake_statements.rglob("*.parquet")).unlink()
+    with snapshot.holding(home) as held:
+        for path in (home.working_file, snapshot.tenant_file(held.folder, "default")):
+            with duckdb.connect(str(path)) as connection:
+                connection.execute("delete from main.fct_statement where seq % 2 = 0")
+    assert CliRunner().invoke(warehouse_app, ["reconcile"]).exit_code == 1
+    repaired = CliRunner().invoke(warehouse_app, ["reconcile", "--repair"])
+    assert repaired.exit_code == 0, repaired.output
+    assert "unreadable, now" in repaired.output
+    assert "Marts: built anew from" in repaired.output
+    assert planted.rows("select count(*) from fct_statement") == statements
+    assert planted.rows(everything) == kept
+    assert [check.is_equal for check in lrs_lake.verify(planted.settings)] == [True]
+    again = CliRunner().invoke(warehouse_app, ["reconcile", "--repair"])
+    assert again.exit_code == 0
+    assert "Marts" not in again.output

@@ -22,9 +22,11 @@ def publish_rows(
     as_of: dt.date = dt.date(2026, 11, 20),
     run_id: str = "run-of-the-test",
     kept: int = 3,
+    working_id: str = "",
 ) -> Path:
     """Publish a snapshot that holds `marts`: name -> rows (mappings, or a frame), each with its `tenant`.
 
+    `working_id`: publishes of the same one write only what has changed since the one before.
     Tables of `warehouse.tables.FILLED` that are not given are there and empty, and take their declared types.
     """
     home.create()
@@ -52,5 +54,6 @@ def publish_rows(
             as_of=as_of,
             sealed_seq=sum(counts.values()),
             statement_counts=counts,
+            working_id=working_id,
         )
         return snapshot.publish(home, connection, build, kept=kept)

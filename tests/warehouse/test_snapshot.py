@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 
 from learnlake.errors import PipelineError
+from learnlake.home import Home
 from learnlake.settings import Settings
 from tests.scale import scaled
 from tests.warehouse.fixtures import publish_rows
@@ -98,6 +100,56 @@ def test_three_builds_stay_and_those_in_use(settings: Settings) -> None:
     assert len(list(settings.home.snapshots.iterdir())) == 3
 
 
+def days(changed: int = 0, *, count: int = 6) -> list[dict[str, object]]:
+    """A statement on each of `count` days; `changed` is what that of the last day says."""
+    first = dt.date(2026, 11, 2)
+    said = [0] * (count - 1) + [changed]
+    return [
+        {"tenant": "one", "seq": n, "stored_date": first + dt.timedelta(days=n), "said": s, "text": "x" * 400}
+        for n, s in enumerate(said)
+    ]
+
+
+def whole(folder: Path, tenant: str = "one") -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every mart in the file of `tenant`."""
+    with duckdb.connect(str(snapshot.tenant_file(folder, tenant)), read_only=True) as reader:
+        marts = [name for (name,) in reader.execute("select table_name from duckdb_tables()").fetchall()]
+        return {mart: reader.execute(f"from {mart} order by all").fetchall() for mart in sorted(marts)}
+
+
+def test_only_what_has_changed_is_copied_and_the_file_is_as_if_all_were(settings: Settings) -> None:
+    """Each step is compared with a publish of the same rows from another working file, which copies everything."""
+    home, other = settings.home, Home(settings.home.path / "other")
+    steps = [
+        ({"fct_statement": days(), **rows(1)}, {"dim_person", "fct_statement", "msr_class_week"}),
+        ({"fct_statement": days(), **rows(1)}, set()),
+        ({"fct_statement": days(changed=7), **rows(1)}, {"fct_statement"}),
+        ({"fct_statement": days(count=7), **rows(1)}, {"fct_statement"}),
+        ({"fct_statement": days(count=2), **rows(2)}, {"dim_person", "fct_statement", "msr_class_week"}),
+        (
+            {"fct_statement": days(count=2), **rows(2), "dim_person": [{"tenant": "one", "person_key": "p"}]},
+            {"dim_person"},
+        ),
+    ]
+    for number, (marts, expected) in enumerate(steps):
+        folder = publish_rows(home, marts, working_id="w")
+        assert whole(folder) == whole(publish_rows(other, marts))
+        copied = set(snapshot.read_build(folder).copied["one"])
+        assert copied & {"dim_person", "fct_statement", "msr_class_week"} == expected, number
+        assert len(copied) > 5 or number, "the first publish copies everything"
+    again = publish_rows(home, steps[0][0], working_id="begun anew")
+    assert set(whole(again)) == set(snapshot.read_build(again).copied["one"])
+
+
+def test_a_file_does_not_grow_with_the_number_of_publishes(settings: Settings) -> None:
+    sizes = []
+    for number in range(scaled(12, 60)):
+        many = [row | {"said": number * 100 + n} for n, row in enumerate(days(count=60) * 40)]
+        folder = publish_rows(settings.home, {"fct_statement": many, **rows(number)}, working_id="w")
+        sizes.append(snapshot.tenant_file(folder, "one").stat().st_size)
+    assert max(sizes) <= 4 * sizes[0]
+
+
 READER = """
     import sys
     from pathlib import Path
@@ -123,7 +175,7 @@ READER = """
 
 def test_a_reader_during_many_publishes_sees_no_error_and_no_mixture(settings: Settings) -> None:
     publishes = scaled(50, 200)
-    publish_rows(settings.home, rows(1), run_id="1")
+    publish_rows(settings.home, rows(1), run_id="1", working_id="w")
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", textwrap.dedent(READER), str(settings.home.path), str(publishes)]
     reader = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -131,7 +183,7 @@ def test_a_reader_during_many_publishes_sees_no_error_and_no_mixture(settings: S
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
         for number in range(2, publishes + 1):
-            publish_rows(settings.home, rows(number), run_id=str(number))
+            publish_rows(settings.home, rows(number), run_id=str(number), working_id="w")
         out, err = reader.communicate(timeout=60)
     finally:
         reader.kill()
