@@ -200,3 +200,97 @@ def test_every_rule_of_a_source_says_what_to_do() -> None:
         for rule in contract.tables[0].rules:
             assert rule.shown("mend"), f"{contract.name}: {rule.name}"
             assert rule.shown("allowed"), f"{contract.name}: {rule.name}"
+
+
+TYPE = "http://id.tincanapi.com/activitytype/"
+CMI5 = "https://w3id.org/xapi/cmi5/context/"
+ADL = "http://adlnet.gov/expapi/verbs/"
+SESSION = {f"{CMI5}extensions/sessionid": "s1"}
+CMI5_WITHIN = {"category": [{"id": f"{CMI5}categories/cmi5"}]}
+MOODLE_WITHIN = {
+    "category": [activity("https://moodle.test", f"{TYPE}lms")],
+    "parent": [activity("https://moodle.test/c", COURSE)],
+}
+EDX = {"https://w3id.org/xapi/openedx/extension/transformer-version": "event-routing-backends@9"}
+REGISTRATION = "11111111-1111-4111-8111-111111111111"
+
+
+def sent(
+    verb: str, within: dict[str, Any], result: dict[str, Any] | None = None, **context: Any
+) -> dict[str, Any]:
+    made = good() | {"verb": {"id": verb}, "context": {"contextActivities": within, **context}}
+    return {k: v for k, v in (made | {"result": result}).items() if v is not None}
+
+
+DIALECTS = [
+    # contract, a statement that keeps it, one that doesn't, the rule that it breaks, whether it may still count
+    (
+        "open-edx",
+        sent(
+            "https://w3id.org/xapi/acrossx/verbs/evaluated",
+            {"parent": [activity("https://edx.test/c", COURSE)]},
+            {"success": True},
+            extensions=EDX,
+        ),
+        sent(
+            "https://w3id.org/xapi/acrossx/verbs/evaluated",
+            {"parent": [activity("https://edx.test/c", COURSE)]},
+            extensions=EDX,
+        ),
+        "evaluated_has_success",
+        True,
+    ),
+    (
+        "moodle",
+        sent(f"{ADL}answered", MOODLE_WITHIN, {"success": True, "score": {"scaled": 1.0}}),
+        sent(f"{ADL}answered", MOODLE_WITHIN, {"success": True, "score": {"scaled": -0.2}}),
+        "score_scaled_in_range",
+        False,
+    ),
+    (
+        "cmi5",
+        sent(f"{ADL}initialized", CMI5_WITHIN, extensions=SESSION, registration=REGISTRATION),
+        sent(f"{ADL}initialized", CMI5_WITHIN, registration=REGISTRATION),
+        "session_is_named",
+        True,
+    ),
+    (
+        "scorm",
+        sent(
+            f"{ADL}passed",
+            {"category": [{"id": "https://w3id.org/xapi/scorm"}]},
+            {"success": True},
+            registration=REGISTRATION,
+        ),
+        sent(
+            f"{ADL}passed",
+            {"category": [{"id": "https://w3id.org/xapi/scorm"}]},
+            {"success": False},
+            registration=REGISTRATION,
+        ),
+        "verdict_agrees_with_verb",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "kept", "broken", "rule", "may_count"), DIALECTS, ids=[d[0] for d in DIALECTS]
+)
+def test_each_lms_has_a_contract_of_its_own(
+    settings: Settings,
+    working: duckdb.DuckDBPyConnection,
+    source: str,
+    kept: dict[str, Any],
+    broken: dict[str, Any],
+    rule: str,
+    may_count: bool,
+) -> None:
+    seal(settings.home, [kept, broken | {"id": "00000000-0000-4000-8000-00000000000b"}], stored=NOON)
+    fill(settings, working)
+    heard = working.execute(
+        "select contract, sum(statement_count) from run.source_day group by 1 order by 1"
+    ).fetchall()
+    assert heard == sorted([(source, 2), ("xapi", 2)])
+    found = working.execute("select seq, source, rule, is_excluded from qc_quarantine").fetchall()
+    assert found == [(2, source, rule, not may_count)]

@@ -106,6 +106,7 @@ def _row(secret: bytes, tenant: str, seq: int, item: dict[str, Any], stored: dt.
         "object_id": item["object"]["id"],
         "object_activity_type": item["object"].get("definition", {}).get("type"),
         "platform": context.get("platform"),
+        "registration": context.get("registration"),
         "result_success": item.get("result", {}).get("success"),
         "score_scaled": item.get("result", {}).get("score", {}).get("scaled"),
         "context_activities": [
