@@ -1,102 +1,193 @@
-"""How long the marts take: full build, nothing new, 1 % new. Generated statements, the real dbt project, printed figures.
+"""How long the marts take: full build, nothing new, 1 % new, one small batch; publishing; the queries behind every page.
 
-    python -m benchmarks.marts --statements 1000000 --students 20000
-
-The lake, people and catalogue are those of `tests/dbt_project`; nothing of the other rooms is measured here.
+The whole pipeline (discover, quarantine, transform, check, score, publish) over generated statements of 20,000 students, beside DuckDB reading
+the same Parquet files. `python -m benchmarks.marts --statements 10000000`
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import logging
+import os
 import resource
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from lrs.lake_columns import SCHEMA
-from tests.dbt_project import school
-from tests.dbt_project.build import Warehouse
-from tests.dbt_project.lake import ASSESSMENT, COURSE, HOME_PAGE, ITEM, LL, RESOURCE, Lake
+from benchmarks import _district
+from benchmarks._district import BEGIN, END, TENANT
+from learnlake.settings import Settings
+from people.db import open_people
+from people.sessions import Viewer
+from pipelines import stages
+from warehouse import lake, snapshot
+from warehouse.door import Door
+from warehouse.tables import literal
 
-SECTION_SIZE = 100
-WEEKS = 38
-
-STATEMENTS = """
-with numbered as (
-    select range as seq, hash(range) as h, hash(range + 1000000007) as g from range({first}, {last})
-),
-chosen as (
-    select seq, h, g, h % {students} as student, g % 100 as kind,
-        timestamp '2026-01-05' + to_seconds(cast({from_day} * 86400 + (h >> 8) % ({days} * 86400) as bigint)) as occurred
-    from numbered
-),
-shaped as (
-    select *,
-        case when kind < 70 then '{adl}verbs/experienced' when kind < 95 then '{adl}verbs/answered' else '{adl}verbs/completed' end as verb_id,
-        case when kind < 70 then '{resource}' when kind < 95 then '{item}' else '{assessment}' end as kind_iri,
-        '{home}/' || case when kind < 70 then 'page-' || g // 128 % 500 when kind < 95 then 'item-' || g // 128 % 300 else 'quiz-' || g // 128 % 12 end as object_id,
-        '{home}/sections/x' || student // {section_size} as section_iri
-    from chosen
-)
-select
-    'north' as tenant, cast(timestamp '2026-01-05' + to_days({from_day} + {days}) as date) as stored_date, seq, cast(uuid() as varchar) as id,
-    timestamp '2026-01-05' + to_days({from_day} + {days}) as stored, occurred as timestamp, '1.0.3' as version,
-    'k-' || student as actor_key, '{home}' as actor_home_page, 'Agent' as actor_type, verb_id, 'Activity' as object_type, object_id,
-    kind_iri as object_activity_type, null as registration, null as platform, null as voids,
-    case when kind between 70 and 94 then (h % 3 > 0) end as result_success, null::boolean as result_completion,
-    case when kind >= 95 then (h % 101) / 100 end as score_scaled, null::double as score_raw, null::double as score_min, null::double as score_max,
-    case when kind < 95 then (h % 900)::double end as duration_seconds,
-    [{{'relation': 'grouping', 'id': '{home}/courses/c1', 'type': '{course}'}}, {{'relation': 'grouping', 'id': section_iri, 'type': '{section}'}}] as context_activities,
-    case when kind between 70 and 94 then ['skill-' || g // 128 % 40] end as skills,
-    '{{"actor":{{"objectType":"Agent","account":{{"homePage":"{home}","name":"' || student || '"}}}},"verb":{{"id":"' || verb_id
-        || '"}},"object":{{"objectType":"Activity","id":"' || object_id || '","definition":{{"type":"' || kind_iri || '","name":{{"en-US":"Thing ' || g // 128 % 500 || '"}}}}}},'
-        || '"result":{{"extensions":{{"{ll}extensions/clicks":' || h % 9 || '}}}},"context":{{"contextActivities":{{"grouping":[{{"id":"{home}/courses/c1","definition":{{"type":"{course}"}}}},{{"id":"'
-        || section_iri || '","definition":{{"type":"{section}"}}}}],"category":[{{"id":"https://w3id.org/learnlake/xapi"}}]}},"extensions":{{"{ll}extensions/is-generated":true}}}}}}' as raw
-from shaped
-"""
+ROUNDS = 5
+SMALL_BATCH = 1_000
+P95_LIMIT_MS = 300
 
 
-def statements(first: int, last: int, *, students: int, from_day: int, days: int) -> pa.Table:
-    """Rows `first` .. `last` - 1 of the generated lake, spread over `days` from `from_day` of the term on."""
-    query = STATEMENTS.format(
-        first=first,
-        last=last,
-        students=students,
-        from_day=from_day,
-        days=days,
-        section_size=SECTION_SIZE,
-        home=HOME_PAGE,
-        ll=LL,
-        adl="http://adlnet.gov/expapi/",
-        resource=RESOURCE,
-        item=ITEM,
-        assessment=ASSESSMENT,
-        course=COURSE,
-        section=f"{LL}activity-types/section",
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--statements", type=int, default=1_000_000)
+    parser.add_argument("--students", type=int, default=20_000)
+    parser.add_argument("--folder", type=Path, help="where the files go; removed afterwards")
+    options = parser.parse_args()
+    os.environ.setdefault("STREAMLIT_LOG_LEVEL", "error")
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="learnlake-marts-") as name:
+        settings = Settings(LEARNLAKE_HOME=Path(name), today=END)  # type: ignore[call-arg]
+        settings.home.create()
+        run(settings, count=options.statements, students=options.students)
+
+
+def run(settings: Settings, *, count: int, students: int) -> None:
+    """Everything, in order, printed as it comes."""
+    term = (END - BEGIN).days - 7
+    who = _district.enrol(settings, students)
+    timed("lake written (not the pipeline's work)", lambda: append(settings, count, students, 0, term))
+    print(f"{'lake':42} {mebibytes(settings.home.lake_statements):7,.0f} MiB in {len(files(settings))} files")
+
+    full = pipeline(settings, f"full build of {count:,} statements")
+    empty = pipeline(settings, "nothing new, all stages")
+    append(settings, count // 100, students, term, 3)
+    more = pipeline(settings, f"1 % new ({count // 100:,} statements)")
+    print(
+        f"{'  without the cost of an empty run':42} {more - empty:7.1f} s = {100 * (more - empty) / full:.1f} % of the full build"
     )
+    append(settings, SMALL_BATCH, students, term + 3, 0.01)
+    pipeline(settings, f"{SMALL_BATCH:,} statements, seal to snapshot")
+    pages(settings, who)
+    baseline(settings)
+
+
+def append(settings: Settings, count: int, students: int, from_day: float, days: float) -> None:
+    first = lake.sealed_seq(settings.home) + 1
+    _district.append(settings, first, count, students=students, from_day=from_day, days=days)
+
+
+def pipeline(settings: Settings, what: str) -> float:
+    """One run of all stages, each timed; answer its seconds."""
+    began: dict[str, float] = {}
+    ended: dict[str, float] = {}
+
+    def heard(stage: str, done: int, total: int, _: str) -> None:
+        began.setdefault(stage, time.perf_counter())
+        ended[stage] = time.perf_counter()
+
+    def work() -> None:
+        with stages.opened(settings, run_id=str(uuid.uuid4()), started_by="benchmark") as working:
+            stages.discover(working, progress=heard)
+            stages.quarantine(working, progress=heard)
+            stages.transform(working, progress=heard)
+            stages.check(working, progress=heard)
+            stages.score(working, progress=heard)
+            stages.publish(working, progress=heard)
+
+    seconds = timed(what, work)
+    parts = ", ".join(f"{stage} {ended[stage] - began[stage]:.1f}" for stage in began)
+    with snapshot.holding(settings.home) as held:
+        size, copied = mebibytes(held.folder), held.build.copied.get(TENANT, [])
+        marts = len(held.build.marts)
+    print(f"{'':42} {parts}")
+    print(
+        f"{'':42} snapshot {size:,.0f} MiB, {len(copied)} of {marts} marts copied, working file {mebibytes(settings.home.working_file):,.0f} MiB"
+    )
+    return seconds
+
+
+def pages(settings: Settings, who: dict[str, str]) -> None:
+    """Render every page as its role and time the queries that it asks; p95 per page and of all."""
+    from dashboards.menu import PAGES
+    from dashboards.visit import Visit
+
+    logging.getLogger("streamlit").setLevel(logging.CRITICAL)
+    taken: list[float] = []
+    engine = open_people(settings)
+    for spec in PAGES:
+        role = spec.roles[0]
+        viewer = Viewer(1, who[role], TENANT, role, (role,), role)
+        page: list[float] = []
+        with Door(settings, viewer, engine=engine) as door, clocked(door, page):
+            for _ in range(ROUNDS):
+                problem = rendered(spec.render, Visit(settings, viewer, "", door, door.build()))
+        if page:
+            print(f"page {spec.path:37} {p95(page):7.0f} ms p95 of {len(page)} queries{problem}")
+        taken += page
+    engine.dispose()
+    print(
+        f"{'all pages':42} {p95(taken):7.0f} ms p95, {statistics.median(taken):.0f} ms median (wanted: p95 under {P95_LIMIT_MS})"
+    )
+
+
+def rendered(render: Callable[[Any], object], visit: object) -> str:
+    """Run a page outside of Streamlit's server; what kept it from its end, if anything did."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            render(visit)
+        except Exception as error:  # a page may want its session; the queries before that have been timed
+            return f", stopped by {type(error).__name__}"
+    return ""
+
+
+@contextlib.contextmanager
+def clocked(door: Door, taken: list[float]) -> Iterator[None]:
+    """Put the milliseconds of each query of `door` into `taken`."""
+    ask = door.sql
+
+    def sql(query: str, params: Any = None) -> Any:
+        start = time.perf_counter()
+        try:
+            return ask(query, params)
+        finally:
+            taken.append(1000 * (time.perf_counter() - start))
+
+    door.sql = sql  # type: ignore[method-assign]
+    yield
+
+
+def p95(taken: list[float]) -> float:
+    return sorted(taken)[int(0.95 * (len(taken) - 1))] if taken else 0.0
+
+
+def baseline(settings: Settings) -> None:
+    """DuckDB on the lake's files, without any warehouse: what a mart must be quicker than, and what reading alone costs."""
+    listed = ", ".join(map(literal, files(settings)))
+    source = f"read_parquet([{listed}], hive_partitioning = true)"
     with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'; set threads = 2")
-        return connection.sql(query).to_arrow_table().cast(SCHEMA, safe=False)
+        connection.execute(f"set threads = {settings.duckdb_threads}; set timezone = 'UTC'")
+        timed(
+            "baseline: read every column once",
+            lambda: connection.execute(f"select {_every(connection, source)} from {source}").fetchall(),
+        )
+        weekly = (
+            f"select actor_key, datediff('day', date '{BEGIN}', \"timestamp\"::date) // 7 as week, count(*), count(result_success),"
+            f" count_if(result_success), avg(score_scaled), sum(least(duration_seconds, 1800)) from {source} group by all"
+        )
+        timed("baseline: a student-week measure on Parquet", lambda: connection.execute(weekly).fetchall())
+    with snapshot.holding(settings.home) as held:
+        path = str(snapshot.tenant_file(held.folder, TENANT))
+        with duckdb.connect(path, read_only=True) as connection:
+            timed(
+                "the same from msr_student_week",
+                lambda: connection.execute(
+                    "select person_key, week_index, event_count, attempt_count, correct_count, score_sum, minutes_active from msr_student_week"
+                ).fetchall(),
+            )
 
 
-def people(students: int) -> dict[str, list[dict[str, Any]]]:
-    """One course in sections of a hundred; the term runs 38 weeks."""
-    sections = range((students + SECTION_SIZE - 1) // SECTION_SIZE)
-    return school.people(
-        person=[school.person(f"p_{n}", is_generated=True) for n in range(students)],
-        identifier=[school.identifier(f"k-{n}", f"p_{n}") for n in range(students)],
-        academic_session=[school.session("t1", "Year", "2026-01-05", "2026-09-27")],
-        section=[school.section(f"x{n}", "t1") for n in sections],
-        enrolment=[
-            school.enrolment(f"p_{n}", f"x{n // SECTION_SIZE}", begin_date=school.day("2025-12-20"))
-            for n in range(students)
-        ],
-    )
+def _every(connection: duckdb.DuckDBPyConnection, source: str) -> str:
+    names = [row[0] for row in connection.execute(f"describe from {source}").fetchall()]
+    return ", ".join(f'max(hash("{name}"))' for name in names)
 
 
 def timed(what: str, work: Callable[[], Any]) -> float:
@@ -111,41 +202,15 @@ def timed(what: str, work: Callable[[], Any]) -> float:
     return wall
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--statements", type=int, default=1_000_000)
-    parser.add_argument("--students", type=int, default=20_000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        run(Path(name), count=options.statements, students=options.students)
+def files(settings: Settings) -> list[str]:
+    return lake.open_lake(settings.home).files_after(0)
 
 
-def run(folder: Path, *, count: int, students: int) -> None:
-    lake, days = Lake(folder), WEEKS * 7 - 7
-    for first in range(0, count, 250_000):
-        last = min(first + 250_000, count)
-        lake.append_table(statements(first, last, students=students, from_day=0, days=days))
-    warehouse = Warehouse(
-        lake,
-        folder / "working.duckdb",
-        folder / "target",
-        people_dir=lake.write("people", people(students)),
-        catalogue_dir=lake.write("catalogue", school.catalogue()),
-        as_of="2026-09-26",
+def mebibytes(path: Path) -> float:
+    """Size of a file or a folder."""
+    return (
+        sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")) if p.is_file()) / 2**20
     )
-    timed("dbt parse, first time", lambda: warehouse.dbt("parse"))
-    timed(f"full build of {count:,} statements", warehouse.build)
-    print(
-        warehouse.rows(
-            "select 'msr_student_week', count(*) from msr_student_week union all select 'fct_attempt', count(*) from fct_attempt"
-        )
-    )
-    empty = timed("nothing new", warehouse.build)
-    extra = statements(count, count + count // 100, students=students, from_day=days, days=3)
-    lake.append_table(extra)
-    more = timed(f"1 % new ({extra.num_rows:,} statements)", warehouse.build)
-    print(f"{'1 % new without the cost of an empty run':42} {more - empty:7.1f} s")
-    print(f"working file {warehouse.path.stat().st_size / 2**20:,.0f} MiB")
 
 
 if __name__ == "__main__":
