@@ -9,7 +9,7 @@ from starlette.routing import Route
 from dashboards import forms
 from dashboards.login import TOO_OLD, qr_code, with_people
 from dashboards.visit import COOKIE
-from learnlake.errors import AccessError, InputError
+from learnlake.errors import AccessError, InputError, StoreError
 from learnlake.settings import get_settings
 from people import accounts, second_factor, sessions
 
@@ -63,7 +63,7 @@ async def confirm_second_factor(request: Request) -> Response:
         codes = await with_people(
             lambda engine: second_factor.confirm(engine, known, fields["code"], source=source)
         )
-    except AccessError as error:
+    except (AccessError, StoreError) as error:
         return _enrol(request, problem=forms.words(error), status=400)
     await with_people(lambda engine: sessions.end_others(engine, _token(request), source=source))
     return _codes(request, codes)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import segno
@@ -16,11 +19,13 @@ from starlette.routing import Route
 
 from dashboards import forms
 from dashboards.visit import COOKIE, people_of, viewer_of
-from learnlake.errors import AccessError, InputError, UnreachableError
+from learnlake.errors import AccessError, InputError, LearnlakeError
 from learnlake.settings import get_settings
+from learnlake.throttle import Addresses, retry_after, source_of
 from people import resets, second_factor, sessions
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 TOO_OLD = "The form was too old. Please try again."
 
 
@@ -43,6 +48,14 @@ async def log_in(request: Request) -> Response:
     if fields is None:
         return _form(request, "/", problem=TOO_OLD, status=403)
     target, login = forms.safe_target(fields["next"]), fields["login"].strip()
+    addresses, source = _addresses(get_settings().guesses_per_address), source_of(forms.source_of(request))
+    if seconds := addresses.wait(source, login):
+        problem = (
+            f"Too many wrong passwords came from your network: wait {math.ceil(seconds)} s, then try again."
+        )
+        response = _form(request, target, problem=problem, login=fields["login"], status=429)
+        response.headers.update(retry_after(seconds))
+        return response
     try:
         admission = await with_people(
             lambda engine: sessions.begin(
@@ -53,10 +66,28 @@ async def log_in(request: Request) -> Response:
                 replaces=request.cookies.get(COOKIE),
             )
         )
-    except (AccessError, UnreachableError) as error:
-        status = 401 if isinstance(error, AccessError) else 503
-        return _form(request, target, problem=forms.words(error), login=fields["login"], status=status)
+    except LearnlakeError as error:
+        if isinstance(error, AccessError):
+            addresses.wrong(source, login)
+        return _form(
+            request, target, problem=forms.words(error), login=fields["login"], status=_status(error)
+        )
+    addresses.right(source, login)
     return admitted(request, admission, target)
+
+
+@functools.cache
+def _addresses(free: int) -> Addresses:
+    """This process's memory of who guesses."""
+    return Addresses(free=free)
+
+
+def _status(error: LearnlakeError) -> int:
+    """401 for who is not let in; 503 for what whoever runs Learnlake has to mend, which the log keeps."""
+    if isinstance(error, AccessError):
+        return 401
+    _log.error("a log-in could not be judged: %s", error)
+    return 503
 
 
 def admitted(request: Request, admission: sessions.Admission, target: str) -> Response:
@@ -78,25 +109,7 @@ async def show_code(request: Request) -> Response:
 
 async def take_code(request: Request) -> Response:
     """POST /login/code: code, next. The session for the right code, or the question again."""
-    fields = await forms.fields_of(request, "code", "next")
-    if fields is None:
-        return await _ask(request, "second-factor", "/", problem=TOO_OLD, status=403)
-    target, challenge = forms.safe_target(fields["next"]), request.cookies.get(forms.CHALLENGE_COOKIE, "")
-    try:
-        token = await with_people(
-            lambda engine: sessions.pass_second_factor(
-                engine,
-                challenge,
-                fields["code"],
-                forms.source_of(request),
-                replaces=request.cookies.get(COOKIE),
-            )
-        )
-    except AccessError as error:
-        return await _ask(request, "second-factor", target, problem=forms.words(error), status=401)
-    response = forms.go(target)
-    forms.keep_session(request, response, token)
-    return response
+    return await _take(request, "second-factor")
 
 
 async def show_enrolment(request: Request) -> Response:
@@ -106,25 +119,30 @@ async def show_enrolment(request: Request) -> Response:
 
 async def take_enrolment(request: Request) -> Response:
     """POST /login/enrol: code, next. The session and the recovery codes, or the question again."""
+    return await _take(request, "enrolment")
+
+
+async def _take(request: Request, stage: Literal["second-factor", "enrolment"]) -> Response:
     fields = await forms.fields_of(request, "code", "next")
     if fields is None:
-        return await _ask(request, "enrolment", "/", problem=TOO_OLD, status=403)
+        return await _ask(request, stage, "/", problem=TOO_OLD, status=403)
     target, challenge = forms.safe_target(fields["next"]), request.cookies.get(forms.CHALLENGE_COOKIE, "")
+    source, replaces = forms.source_of(request), request.cookies.get(COOKIE)
+
+    def check(engine: Engine) -> tuple[str, list[str]]:
+        if stage == "enrolment":
+            return sessions.pass_enrolment(engine, challenge, fields["code"], source, replaces=replaces)
+        return sessions.pass_second_factor(engine, challenge, fields["code"], source, replaces=replaces), []
+
     try:
-        token, codes = await with_people(
-            lambda engine: sessions.pass_enrolment(
-                engine,
-                challenge,
-                fields["code"],
-                forms.source_of(request),
-                replaces=request.cookies.get(COOKIE),
-            )
+        token, codes = await with_people(check)
+    except LearnlakeError as error:
+        return await _ask(request, stage, target, problem=forms.words(error), status=_status(error))
+    response: Response = forms.go(target)
+    if codes:
+        response = forms.show(
+            request, "recovery_codes.html", title="Your recovery codes", codes=codes, target=target
         )
-    except AccessError as error:
-        return await _ask(request, "enrolment", target, problem=forms.words(error), status=401)
-    response = forms.show(
-        request, "recovery_codes.html", title="Your recovery codes", codes=codes, target=target
-    )
     forms.keep_session(request, response, token)
     return response
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import audit, health, people, rights, sections
+from dashboards.administrator import audit, credentials, health, people, rights, sections, system
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -56,6 +56,10 @@ PAGES = (
     PageSpec(
         "administrator-sections", "Sections", ":material/person_add:", ("administrator",), sections.render
     ),
+    PageSpec(
+        "administrator-credentials", "Credentials", ":material/key:", ("administrator",), credentials.render
+    ),
+    PageSpec("administrator-system", "System", ":material/dns:", ("administrator",), system.render),
     PageSpec("analyst", "SQL", ":material/terminal:", ("analyst",), sql.render),
     PageSpec("analyst-catalogue", "Catalogue", ":material/menu_book:", ("analyst",), catalogue.render),
 )

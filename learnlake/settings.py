@@ -261,7 +261,7 @@ class Settings(BaseSettings):
     guesses_per_address: int = Field(
         50,
         ge=1,
-        description="Wrong secrets, for whatever keys, before their address has to wait; more where a school is one address.",
+        description="Wrong secrets or passwords, for whatever names, before their address has to wait; more where a school is one address.",
     )
 
     # Bearer tokens of an OpenID provider

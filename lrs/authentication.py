@@ -9,12 +9,12 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from learnlake.settings import Settings
+from learnlake.throttle import Bucket, Guard, retry_after, source_of
 from lrs import credentials
 from lrs.answers import SECTION_AUTHENTICATION, SECTION_ERRORS, ApiError
 from lrs.credentials import Credential
 from lrs.request import Request
 from lrs.store import Store
-from lrs.throttle import Bucket, Guard, retry_after, source_of
 
 if TYPE_CHECKING:
     from learnlake.bearer import Verifier

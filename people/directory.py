@@ -53,6 +53,7 @@ def verify(engine: Engine, login: str, password: str, source: str) -> tuple[Acco
     does not answer; that try is not counted.
     """
     known = _settings(engine)
+    _check_installed()
     attempts.count(engine, login)
     try:
         entry = _authenticate(known, login, password)
@@ -305,6 +306,17 @@ def _settings(engine: Engine) -> LdapDirectory:
     if known is None:
         raise SettingsError("No directory is set", mend="set LEARNLAKE_LDAP, or [ldap] in learnlake.toml")
     return known
+
+
+def _check_installed() -> None:
+    try:
+        import ldap3  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(
+            "This school's directory is set, and the package that speaks with it is not installed",
+            where="LEARNLAKE_LDAP",
+            mend="whoever runs Learnlake installs it with pip install 'learnlake[ldap]'",
+        ) from error
 
 
 def _issuer(known: LdapDirectory) -> str:

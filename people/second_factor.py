@@ -13,11 +13,12 @@ import secrets
 import time
 
 import pyotp
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from learnlake import audit
-from learnlake.errors import AccessError
+from learnlake.errors import AccessError, StoreError
 from people import attempts
 from people.accounts import Account
 from people.db import now, reading, settings_of, writing
@@ -64,8 +65,10 @@ def begin(engine: Engine, known: Account, *, is_fresh: bool = False) -> Enrolmen
     with writing(engine) as connection:
         row = connection.execute(select(second_factor).where(mine)).first()
         if row is not None and row.pending_secret is not None and not is_fresh:
-            secret = _unseal(engine, known.account_id, row.pending_secret)
+            secret = _pending(engine, known.account_id, row.pending_secret)
         else:
+            secret = None
+        if secret is None:
             secret = pyotp.random_base32()
             sealed = _seal(engine, known.account_id, secret)
             if row is None:
@@ -189,7 +192,22 @@ def _seal(engine: Engine, account_id: int, secret: str) -> str:
 
 def _unseal(engine: Engine, account_id: int, kept: str) -> str:
     sealed = base64.b64decode(kept)
-    return AESGCM(_key(engine)).decrypt(sealed[:12], sealed[12:], str(account_id).encode()).decode()
+    try:
+        return AESGCM(_key(engine)).decrypt(sealed[:12], sealed[12:], str(account_id).encode()).decode()
+    except InvalidTag as error:
+        raise StoreError(
+            "This second factor cannot be checked any more: it was set up under a key that this server has lost",
+            where="secrets/second-factor in the home folder",
+            mend="an administrator takes it off (page People), and you set up a new one; or the key comes back from a backup",
+        ) from error
+
+
+def _pending(engine: Engine, account_id: int, kept: str) -> str | None:
+    """What is being set up; None where its key is lost: then a new one is begun, for nobody relies on it yet."""
+    try:
+        return _unseal(engine, account_id, kept)
+    except StoreError:
+        return None
 
 
 def _key(engine: Engine) -> bytes:

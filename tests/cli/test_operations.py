@@ -52,6 +52,8 @@ def test_a_copy_and_an_erasure_answer_what_was_asked_for(settings: Settings, eng
     with zipfile.ZipFile(io.BytesIO(copy)) as archive:
         assert b"zoe.miller@school.test" in archive.read("people/account.csv")
     assert [one.kind for one in requests.waiting(settings.home, TENANT)] == ["erasure"]
+    plan = here.plan(settings, TENANT, key)
+    assert {one.what: one.count for one in plan["people"]}["people.db person"] == 1
     here.start_erasure(settings, TENANT, key, requested_by="account:1")
     work = _ended(here, settings)
     assert {step for step, *_ in work.steps} >= {"plan", "people", "scan"}

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from cli.operations import HereOperations
 from dashboards.administrator import acting
 from learnlake import operations
+from learnlake.protocols import Finding
 from learnlake.settings import Settings
 from people import accounts, attempts, disclosures, second_factor, sessions, trail
 from tests.dashboards import school as schools
@@ -260,12 +261,58 @@ class TestRights:
         assert "learnlake dashboards serve" in app.warning[0].value
 
 
+class TestSystem:
+    def test_a_key_is_made_once_shown_once_and_closed(
+        self, own_school: schools.School, open_page: Open, administrator: str
+    ) -> None:
+        operations.provide(HereOperations())
+        app = open_page(own_school, "administrator", "administrator-credentials")
+        assert "No system can send statements yet" in text(app)
+        press(app, "Make the key")
+        assert "which system" in app.warning[0].value
+        app.text_input(key="credential_name").set_value("The LMS")
+        press(app, "Make the key")
+        secret = re.search(r"Secret +(\S{40,})", app.code[0].value)
+        assert secret and "1 key is in force, none of them may do everything" in text(app)
+        app.run()
+        assert not app.code and secret[1] not in str(app.dataframe[0].value)
+        [known] = HereOperations().credentials(own_school.settings, schools.TENANT)
+        assert known.scopes == ("statements/write", "state")
+        app.selectbox(key="credential_revoked").set_value(known.key)
+        press(app, "Close the key")
+        assert "tick the box" in app.warning[0].value
+        app.checkbox(key="credential_sure").set_value(True)
+        press(app, "Close the key")
+        assert list(app.dataframe[0].value["State"]) == ["closed"]
+        for action in ("create-credential", "revoke-credential"):
+            [entry] = told(own_school, action)
+            assert (entry.actor_key, entry.resource) == (administrator, f"credential:{known.key}")
+
+    def test_counts_use_and_settings_are_shown_and_no_secret(
+        self, own_school: schools.School, open_page: Open
+    ) -> None:
+        operations.provide(HereOperations())
+        app = open_page(own_school, "administrator", "administrator-system")
+        assert "20 days disagree between the store, the lake and the marts" in text(app)
+        by_heading = {next(iter(one.value.columns)): one.value for one in app.dataframe}
+        assert list(by_heading["Built (UTC)"]["State"]) == ["shown now"]
+        assert list(by_heading["Day"]["People"]) == [1], "the administrator of this test"
+        known = by_heading["Setting"].set_index("Setting")
+        assert known.loc["LEARNLAKE_HOME", "Value"] == str(own_school.settings.home.path)
+        assert known.loc["LEARNLAKE_HOME", "State"] == "changed"
+        app.toggle(key="settings_changed").set_value(True).run()
+        assert app.query_params["changed"] == "1" and len(app.dataframe[-1].value) < len(known)
+
+
 class Ordered(HereOperations):
-    """Everything as it is, but that an erasure is noted only: tests/cli/test_operations.py carries one out."""
+    """Everything as it is, but that rights are noted only: tests/cli/test_operations.py carries them out."""
 
     def __init__(self) -> None:
         super().__init__()
         self.erasures: list[tuple[str, str, str]] = []
+
+    def plan(self, settings: Settings, tenant: str, person_key: str) -> dict[str, list[Finding]]:
+        return {"people": [Finding("people.db person", 1), Finding("audit entries", 2, "kept", "the law")]}
 
     def start_erasure(self, settings: Settings, tenant: str, person_key: str, *, requested_by: str) -> None:
         self.erasures.append((tenant, person_key, requested_by))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learnlake import throttle
 from learnlake.settings import Settings, get_settings
-from lrs import credentials, throttle
+from lrs import credentials
 from tests.lrs.served import KEY, SECRET, Lrs, serving, statement
 
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"

@@ -86,6 +86,28 @@ class Guard:
                 self._delayed -= 1
 
 
+class Addresses:
+    """Which addresses guess, whatever names they try. Who was right from an address before never waits for what others guess there."""
+
+    def __init__(self, *, free: int) -> None:
+        self._sources = Backoff(free)
+        self._proved: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def wait(self, source: str, name: str) -> float:
+        """Seconds until `source` may try `name`; 0 if it may now."""
+        return 0.0 if (source, name) in self._proved else self._sources.wait(source)
+
+    def right(self, source: str, name: str) -> None:
+        self._proved[source, name] = None
+        self._proved.move_to_end((source, name))
+        if len(self._proved) > _REMEMBERED:
+            self._proved.popitem(last=False)
+
+    def wrong(self, source: str, name: str) -> None:
+        self._proved.pop((source, name), None)
+        self._sources.failed(source)
+
+
 class Bucket:
     """A credential's allowance: `rate` requests a second, `burst` at once."""
 
