@@ -155,6 +155,44 @@ def evaluate_risk(
             console.print(f"mean {name} {table[name].to_numpy().mean():.4f}")
 
 
+@app.command("next-activity")
+def evaluate_next_activity(
+    courses: Annotated[int, typer.Option(min=2, help="Simulated courses; intervals are over them.")] = 16,
+    students: Annotated[int, typer.Option(min=2, help="Simulated students in each.")] = 30,
+    seed: Annotated[int, typer.Option(help="Which worlds are drawn.")] = 0,
+) -> None:
+    """The recommender on simulated students whose knowledge is known: beside chance and the weakest skill first, and by off-policy estimates."""
+    from models.recommendation import trial
+
+    started = time.perf_counter()
+    size = trial.Size(courses=courses, students_per_course=students)
+    found, learned, reason = trial.off_policy(size, seed=seed)
+    _print(
+        _with_intervals(trial.compare(size, trial.ways(seed=seed, learned=learned), seed=seed)),
+        f"Share of a course's skills remembered {trial.TEST_AFTER_DAYS} days after a term of {size.sessions} sessions, "
+        f"{courses} simulated courses of {students} students, 95 % intervals ({time.perf_counter() - started:.1f} s)",
+    )
+    _print(
+        _with_intervals(found),
+        f"Rise of mastery per choice: the simulator's truth, and estimates from a log in which {trial.EXPLORE:.0%} of the choices were by chance",
+    )
+    console.print(f"learned: {reason}")
+
+
+def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:
+    """`NAME`, `NAME_low` and `NAME_high` as one column of text."""
+    import polars as pl
+
+    names = [name.removesuffix("_low") for name in table.columns if name.endswith("_low")]
+    told = [
+        pl.format("{} ({} to {})", *(pl.col(f"{name}{end}").round(3) for end in ("", "_low", "_high"))).alias(
+            name
+        )
+        for name in names
+    ]
+    return table.with_columns(told).drop(f"{name}_{end}" for name in names for end in ("low", "high"))
+
+
 def _is_oulad_protocol(found: Evaluation) -> bool:
     """Whether the baselines measured on OULAD's whole 2013B, 2013J and 2014B may stand beside these figures."""
     from models import baselines

@@ -46,7 +46,7 @@ order by s.is_running desc nulls last, max(w.week_start_date) desc nulls last
 limit 1
 """
 _NEXT = """
-select n.rank, n.why, a.title, a.type, a.iri, a.duration_minutes, a.due_date, s.title as skill, n.section_key,
+select n.rank, n.kind, n.why, a.title, a.type, a.iri, a.duration_minutes, a.due_date, s.title as skill, n.section_key,
     c.course_title, n.as_of
 from prd_next_activity n
 left join dim_activity a on a.activity_key = n.activity_key
@@ -55,6 +55,7 @@ left join dim_class c on c.section_key = n.section_key
 where n.person_key = $person and ($section is null or n.section_key = $section)
 order by n.rank, c.course_title
 """
+_KINDS = {"assigned": "chosen by a teacher", "learn": "new", "practise": "practice", "review": "review"}
 _DUE = """
 select distinct a.title, a.due_date, a.weight, e.section_key, c.course_title
 from brg_enrolment e
@@ -130,7 +131,7 @@ def show_next(found: pl.DataFrame, *, limit: int = 3) -> None:
 
     for place, row in enumerate(found.head(limit).iter_rows(named=True), start=1):
         title = html.escape(row["title"] or row["skill"] or "Activity")
-        facts = [row["course_title"], row["skill"]]
+        facts = [_KINDS.get(row["kind"]), row["course_title"], row["skill"]]
         if row["duration_minutes"]:
             facts.append(f"about {row['duration_minutes']:.0f} minutes")
         with st.container(border=True):

@@ -26,6 +26,8 @@ from people.tables import (
     enrolment,
     guardianship,
     identifier,
+    learner_preference,
+    learning_override,
     person,
     role_assignment,
 )
@@ -71,7 +73,7 @@ def join(engine: Engine, home: Home, tenant: str, keep: str, other: str, *, acto
             .where(identifier.c.tenant == tenant, identifier.c.person_key == other)
             .values(person_key=keep, source=ADMINISTRATOR)
         )
-        for table in (enrolment, role_assignment, account):
+        for table in (enrolment, role_assignment, account, learning_override):
             connection.execute(
                 update(table)
                 .where(table.c.tenant == tenant, table.c.person_key == other)
@@ -143,6 +145,7 @@ def _move_pairs(connection: Connection, tenant: str, keep: str, other: str) -> N
         (guardianship, guardianship.c.person_key),
         (delegation, delegation.c.person_key),
         (demographics, demographics.c.person_key),
+        (learner_preference, learner_preference.c.person_key),
     ):
         keys = [one for one in table.primary_key if one.name != column.name]
         twin = table.alias()

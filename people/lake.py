@@ -26,6 +26,8 @@ from people.tables import (
     enrolment,
     guardianship,
     identifier,
+    learner_preference,
+    learning_override,
     organisation,
     person,
     section,
@@ -112,6 +114,22 @@ SCHEMAS: dict[str, pl.Schema] = {
         }
     ),
     "guardianship": pl.Schema({"tenant": pl.String, "guardian_key": pl.String, "person_key": pl.String}),
+    "override": pl.Schema(
+        {
+            "tenant": pl.String,
+            "override_id": pl.Int64,
+            "section_key": pl.String,
+            "person_key": pl.String,
+            "action": pl.String,
+            "skill_key": pl.String,
+            "activity_key": pl.String,
+            "begin_date": pl.Date,
+            "end_date": pl.Date,
+        }
+    ),
+    "preference": pl.Schema(
+        {"tenant": pl.String, "person_key": pl.String, "kind": pl.String, "value": pl.String}
+    ),
     "refusal": pl.Schema({"tenant": pl.String, "person_key": pl.String, "purpose": pl.String}),
 }
 """The published tables and their columns: the contract of docs/architecture.md."""
@@ -210,6 +228,8 @@ def _queries() -> dict[str, Select]:
         .where(held.role.in_(PUBLISHED_ROLES))
         .where(held.section_key.not_in(select(section.c.section_key).where(_is_retired(section)))),
         "guardianship": _columns("guardianship", guardianship).where(guardianship.c.is_active),
+        "override": _columns("override", learning_override).where(learning_override.c.is_active),
+        "preference": _columns("preference", learner_preference),
     }
 
 

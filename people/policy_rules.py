@@ -116,6 +116,7 @@ ACTIONS: Final[Rules] = {
     "grade": {"teacher": SECTION, "assistant": SECTION},
     "message": {"teacher": SECTION, "assistant": SECTION},
     "restructure": {"teacher": SECTION, "assistant": SECTION},
+    "override": {"teacher": SECTION},
     # In the whole tenant
     "assign-teacher": {"administrator": TENANT},
     "delegate": {"administrator": TENANT},

@@ -325,6 +325,37 @@ disclosed_person = Table(
     Index(None, "person_key"),
 )
 
+# What teachers decide and learners prefer about suggestions
+
+learning_override = Table(
+    "learning_override",
+    metadata,
+    Column("override_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("section_key", String, nullable=False),
+    _text("person_key"),  # null: everybody in the section
+    Column("action", String, nullable=False),  # assign, exclude, known
+    _text("skill_key"),  # either a skill of the catalogue
+    _text("activity_key"),  # or an activity
+    Column("begin_date", Date, nullable=False),
+    Column("end_date", Date, nullable=False),
+    Column("reason", SealedText("learning_override.reason"), nullable=False),  # in the owner's words
+    Column("granted_by", String, nullable=False),  # the owner
+    Column("granted_at", DateTime, nullable=False),
+    _active(),
+    Index(None, "section_key", "tenant"),
+    Index(None, "person_key", "tenant"),
+)
+
+learner_preference = Table(
+    "learner_preference",
+    metadata,
+    _key("tenant"),
+    _key("person_key"),
+    _key("kind"),  # goal, format
+    _key("value"),  # a skill_key, a type of activity
+)
+
 # Log-in
 
 account = Table(

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select, update
 
-from people.tables import DISCOVERED, consent, course, enrolment, identifier, person, section
+from people.tables import (
+    DISCOVERED,
+    consent,
+    course,
+    enrolment,
+    identifier,
+    learning_override,
+    person,
+    section,
+)
 
 
 def merge_unknown(connection: Connection, tenant: str, *, unknown_key: str, into_key: str) -> None:
     """Give everything of an unknown person to the rostered one: identifiers and enrolments; the unknown one is published no more."""
-    for table in (identifier, enrolment, consent):
+    for table in (identifier, enrolment, consent, learning_override):
         connection.execute(
             update(table)
             .where(table.c.tenant == tenant, table.c.person_key == unknown_key)

@@ -12,6 +12,7 @@ import polars as pl
 
 from models import recommendation, registry
 from pipelines.progress import Progress
+from warehouse import generations
 from warehouse.build import Working
 from warehouse.tables import quoted
 
@@ -98,6 +99,8 @@ def _next_activity(working: Working, tenant: str) -> int:
         enrolments=_rows(working, "brg_enrolment", people, _PERSON),
         attempts=_rows(working, "fct_attempt", people, _PERSON),
         seen=_rows(working, "fct_statement", people, _PERSON, columns=opened),
+        overrides=_told(working, tenant, "override"),
+        preferences=_told(working, tenant, "preference"),
         as_of=working.window.as_of,
         activities=_all_rows(working, "dim_activity", tenant),
         activity_skills=_all_rows(working, "brg_activity_skill", tenant),
@@ -152,6 +155,12 @@ def _rows(
 
 def _all_rows(working: Working, mart: str, tenant: str) -> pl.DataFrame:
     return working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+
+
+def _told(working: Working, tenant: str, table: str) -> pl.DataFrame | None:
+    """The tenant's rows of a table that `people` has written beside the roster; None before the roster was."""
+    folder = generations.current(working.home.lake_people)
+    return None if folder is None else pl.read_parquet(folder / f"{table}.parquet").filter(tenant=tenant)
 
 
 def _champion(working: Working, kind: str, tenant: str) -> Any:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards import learner
 from dashboards.components import charts, notes, page, states, tables
+from dashboards.student import preferences
 from dashboards.visit import Visit
 
 
@@ -25,8 +26,14 @@ def render(visit: Visit) -> None:
         learner.show_next(proposed)
         page.how_worked_out(
             "Proposed are activities for the skills where practice helps you most now. Doing something else is fine.\n\n"
-            + notes.definitions(Why="prd_next_activity.why", Order="prd_next_activity.rank")
+            + notes.definitions(
+                Why="prd_next_activity.why",
+                Order="prd_next_activity.rank",
+                Kind="prd_next_activity.kind",
+                Chance="prd_next_activity.chance",
+            )
         )
+    preferences.show(visit)
     _due(due)
     _week(visit, me)
 

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboards import design, learner
 from dashboards.classes import Class, choose_class, classes
 from dashboards.components import charts, filters, notes, page, states, tables
+from dashboards.teacher import suggestions
 from dashboards.visit import Visit
 
 _STUDENTS = """
@@ -76,7 +77,7 @@ def render(visit: Visit) -> None:
     _activity(visit, chosen, person_key)
     page.section("Skills")
     learner.show_mastery(visit, learner.mastery(visit, person_key, chosen.section_key))
-    _next(visit, chosen, person_key)
+    suggestions.show(visit, chosen, person_key)
     _record(visit, chosen, person_key)
 
 
@@ -138,13 +139,6 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
         how=notes.definitions(Minutes="msr_student_week.minutes_active"),
     )
     learner.show_attendance(learner.weeks(visit, person_key, chosen.session_key, chosen.section_key))
-
-
-def _next(visit: Visit, chosen: Class, person_key: str) -> None:
-    proposed = learner.next_activities(visit, person_key, chosen.section_key)
-    if proposed.height:
-        page.section("What the system proposes to this student next")
-        learner.show_next(proposed)
 
 
 def _record(visit: Visit, chosen: Class, person_key: str) -> None:

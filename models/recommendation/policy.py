@@ -52,7 +52,7 @@ class Ranked:
         outside = pl.max_horizontal(low - pl.col("chance"), pl.col("chance") - high, 0.0)
         reach = 1 - 0.75 * (outside / low).clip(0, 1)
         opens = 1 + UNLOCK_WEIGHT * pl.col("unlock_count").clip(0, UNLOCKS_COUNTED)
-        goal = pl.when("is_goal").then(GOAL_WEIGHT).otherwise(1.0)
+        goal = pl.when(pl.col("is_goal").cast(pl.Boolean)).then(GOAL_WEIGHT).otherwise(1.0)
         gain = (1 - pl.col("mastery")) * pl.col("learn") * reach * opens * goal * (1 + pl.col("uncertainty"))
         return candidates.select(gain.alias("score"))["score"]
 

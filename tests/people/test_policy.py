@@ -83,6 +83,7 @@ ACTION_TABLE = {
     "grade": "sd-----",
     "message": "sd-----",
     "restructure": "sd-----",
+    "override": "s------",
     "assign-teacher": "-----t-",
     "delegate": "-----t-",
     "manage-accounts": "-----t-",

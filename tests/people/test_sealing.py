@@ -277,6 +277,7 @@ def test_what_names_somebody_is_sealed_in_every_table() -> None:
         *("person.username", "person.given_name", "person.family_name", "person.middle_name"),
         *("person.preferred_given_name", "person.preferred_family_name", "person.extension"),
         *("identifier.value", "demographics.birth_date", "demographics.sex", "demographics.details"),
+        "learning_override.reason",
     }
     assert {
         column.type.place
