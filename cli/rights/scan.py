@@ -32,6 +32,7 @@ JOURNAL = "erasure-journal.json"
 _SIDE_FILES = ("-wal", "-shm", JOURNAL)
 """The first two are read together with the SQLite file that they belong to."""
 _WORKERS = 2
+_LARGE_BYTES = 1 << 23
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class _Task:
     path: Path
     subject: Subject
     part: str = "whole"
-    """SQLite files are read in two parts, side by side: the live `rows`, and the `pages` for what is no live row."""
+    """Of a large file `rows` and `pages`, side by side: if it is SQLite's, its live rows and what its pages hold beside them; else all is `rows`."""
 
     @property
     def name(self) -> str:
@@ -107,11 +108,8 @@ def scan(settings: Settings, subject: Subject, *, within: Iterable[str] | None =
 
 
 def _parts(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open("rb") as file:
-            return ("rows", "pages") if formats.kind_of(file.read(16)) == "sqlite" else ("whole",)
-    except OSError:  # gone, or not ours to read: whoever reads it says so
-        return ("whole",)
+    """By size, not by a look inside: the caller may hold locks on the file."""
+    return ("rows", "pages") if _size(path) >= _LARGE_BYTES else ("whole",)
 
 
 @functools.cache
@@ -163,10 +161,13 @@ def _read(task: _Task, matcher: Matcher, found: _Found) -> None:
         return  # another tenant's part of the lake
     if name.startswith("attachments/") and name.split("/")[1] != tenant:
         return
-    if task.part == "rows":
-        _sqlite_rows(task, matcher, found)
+    if kind == "sqlite":
+        if task.part != "pages":
+            _sqlite_rows(task, matcher, found)
+        if task.part != "rows":
+            _sqlite_pages(task, matcher, found)
     elif task.part == "pages":
-        _sqlite_pages(task, matcher, found)
+        return
     elif kind == "duckdb":
         found.hits += _duckdb(task, matcher)
     else:

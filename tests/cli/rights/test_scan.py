@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -77,6 +81,18 @@ def test_an_attachment_that_names_the_person_goes_in_this_tenant_only(settings: 
         str(path.relative_to(settings.home.attachments)) for path in settings.home.attachments.rglob("ab??")
     )
     assert left == ["t/ab/abce", "u/ab/abcd", "u/ab/abce"]
+
+
+def test_whoever_asks_for_a_scan_keeps_its_locks(settings: Settings) -> None:
+    """Closing any file drops all POSIX locks that the process has on it (sqlite.org/howtocorrupt.html, 2.2)."""
+    path = settings.home.logs / "in-use.db"
+    taking = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("create table t (a text)")
+        connection.execute("begin immediate")
+        assert scan(settings, SUBJECT).files
+        other = subprocess.run([sys.executable, "-c", taking], capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
 
 
 def test_a_file_named_after_the_person_is_found_and_one_that_cannot_be_read_is_told(
