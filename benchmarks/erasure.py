@@ -100,11 +100,9 @@ def load(settings: Settings, tenant: str, count: int, students: int) -> None:
         return prepare(
             msgspec.json.encode(item),
             item,
+            [*keys.parts(tenant, item), keys.part(tenant, "authority", _AUTHORITY)],
             version=Version.V1,
-            tenant=tenant,
-            authority=_AUTHORITY,
             authority_json=authority_json,
-            keys=keys,
         )
 
     def keys_of(place: str, raw: bytes) -> list[int]:

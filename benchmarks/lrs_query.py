@@ -189,11 +189,12 @@ def _fill(school: School, *, days: int = 0) -> None:
                 prepare(
                     msgspec.json.encode(statement),
                     statement,
+                    [
+                        *keys.parts(credential.tenant, statement),
+                        keys.part(credential.tenant, "authority", credential.authority),
+                    ],
                     version=Version.V1,
-                    tenant=credential.tenant,
-                    authority=credential.authority,
                     authority_json=authority_json,
-                    keys=keys,
                 )
             )
             if len(batch) == _BATCH or number == school.count:

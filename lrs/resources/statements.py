@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any
 
@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from learnlake.xapi import STORED_HEADER
 from lrs.answers import ApiError
 from lrs.attachments import folder_of, found, multipart
+from lrs.credentials import Credential
 from lrs.protocol import CONSISTENT_THROUGH, Call
 from lrs.resources.multipart import Parts, check_without_parts
 from lrs.resources.parameters import (
@@ -33,7 +34,7 @@ from lrs.statement.canonical import activity_ids, canonical, preferred_languages
 from lrs.statement.decode import check_nesting, decode_json, decode_stored, statement_bytes
 from lrs.statement.identity import agent_identifier
 from lrs.statement.ids_format import ids_only
-from lrs.statement.prepare import Prepared, prepare
+from lrs.statement.prepare import KeyMaker, Part, Prepared, prepare
 from lrs.store import activities, read
 from lrs.store.append import Batch, Conflict, Stored
 from lrs.store.database import Connection
@@ -59,6 +60,10 @@ _CheckParts = Callable[[list[dict[str, Any]]], None]
 """Holds the statements' attachments against the parts of the request."""
 
 
+_Read = tuple[dict[str, Any], list[Part]]
+"""A checked statement, and what its properties give to the index."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
     """How statements are answered: the format, and with or without attachments' bytes."""
@@ -76,15 +81,13 @@ async def put(call: Call) -> Response:
     uuid_parameter("statementId", named)
 
     def prepared(body: bytes, check_parts: _CheckParts) -> list[Prepared]:
-        statement = decode_json(body)
-        check_nesting(body, statement)
-        check_statement(statement, call.version)
+        statement, parts = _read(call, body)
         if statement.get("id", named).lower() != named.lower():
             raise ApiError(
                 400, "the statement's id is not the one that statementId names", SECTION_PUT, path="$.id"
             )
         check_parts([statement])
-        return _prepare(call, [body], [statement], named_id=named)
+        return _prepared(call, [body], [(statement, parts)], named_id=named)
 
     _, stored = await _take(call, prepared)
     return Response(status_code=204, headers=_through(stored))
@@ -107,24 +110,34 @@ def _through(stored: Stored) -> dict[str, str]:
 
 def _checked(call: Call, body: bytes, check_parts: _CheckParts) -> list[Prepared]:
     """The statements of a POST, each checked by itself and against the others of its batch."""
-    value = decode_json(body)
-    is_batch = type(value) is list
-    statements: list[dict[str, Any]] = value if is_batch else [value]
+    is_batch = body[:64].lstrip()[:1] == b"["
     pieces: list[Any] = list(statement_bytes(body)) if is_batch else [body]
+    read: list[_Read] = []
     seen: set[str] = set()
-    for position, (piece, statement) in enumerate(zip(pieces, statements, strict=True)):
+    for position, piece in enumerate(pieces):
         try:
-            check_nesting(piece, statement)
-            check_statement(statement, call.version)
-            identifier = statement.get("id")
+            read.append(_read(call, piece))
+            identifier = read[-1][0].get("id")
             if identifier is not None:
                 if identifier.lower() in seen:
                     raise Flaw("the id is there twice in one batch", SECTION_POST, "id")
                 seen.add(identifier.lower())
         except Flaw as flaw:
             raise (flaw.under(position) if is_batch else flaw) from None
-    check_parts(statements)
-    return _prepare(call, pieces, statements)
+    check_parts([statement for statement, _ in read])
+    return _prepared(call, pieces, read)
+
+
+def _read(call: Call, piece: msgspec.Raw | bytes) -> _Read:
+    """One statement, checked. Of parts that are known it holds no more than type and id."""
+    tenant = call.credential.tenant
+    read = call.store.known.check(piece, tenant=tenant, version=call.version)
+    if read is not None:
+        return read
+    statement = decode_json(bytes(piece))
+    check_nesting(piece, statement)
+    check_statement(statement, call.version)
+    return statement, call.store.keys.parts(tenant, statement)
 
 
 async def get(call: Call) -> Response:
@@ -194,29 +207,29 @@ async def _take(
         return items, stored
 
 
-def _prepare(
-    call: Call, pieces: list[Any], statements: list[dict[str, Any]], *, named_id: str | None = None
+def _prepared(
+    call: Call, pieces: Sequence[Any], read: Sequence[_Read], *, named_id: str | None = None
 ) -> list[Prepared]:
-    """`statements` are `pieces` decoded and checked."""
-    authority, authority_json = _authority(call.credential)
+    """`read` is what `_read` makes of `pieces`."""
+    authority_json, authority = _authority(call.store.keys, call.credential)
+    version = call.version
     return [
         prepare(
             piece,
             statement,
-            version=call.version,
-            tenant=call.credential.tenant,
-            authority=authority,
+            [*parts, authority],
+            version=version,
             authority_json=authority_json,
-            keys=call.store.keys,
             named_id=named_id,
         )
-        for piece, statement in zip(pieces, statements, strict=True)
+        for piece, (statement, parts) in zip(pieces, read, strict=True)
     ]
 
 
 @functools.lru_cache(maxsize=1000)
-def _authority(credential: Any) -> tuple[dict[str, Any], msgspec.Raw]:
-    return credential.authority, msgspec.Raw(msgspec.json.encode(credential.authority))
+def _authority(keys: KeyMaker, credential: Credential) -> tuple[msgspec.Raw, Part]:
+    authority = credential.authority
+    return msgspec.Raw(msgspec.json.encode(authority)), keys.part(credential.tenant, "authority", authority)
 
 
 async def _store(call: Call, prepared: list[Prepared]) -> Stored:

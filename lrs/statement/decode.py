@@ -29,7 +29,7 @@ def decode_json(body: bytes) -> Any:
         value = _decode_slowly(body, error)
     except RecursionError:
         raise Flaw("is nested too deeply", SECTION_JSON) from None
-    if _string_count(body) != _string_count(msgspec.json.encode(value)):
+    if string_count(body) != string_count(msgspec.json.encode(value)):
         json.loads(body, object_pairs_hook=_refuse_doubled_keys)
     return value
 
@@ -57,8 +57,13 @@ def check_nesting(raw: msgspec.Raw | bytes, value: Any) -> None:
 
 
 def statement_bytes(body: bytes) -> list[msgspec.Raw]:
-    """The items of a JSON array, each as the bytes it came in."""
-    return _decode_pieces(body)
+    """The items of a JSON array, each as the bytes it came in. Raises Flaw."""
+    try:
+        return _decode_pieces(body)
+    except msgspec.DecodeError as error:
+        raise Flaw(f"is not valid JSON: {error}", SECTION_JSON) from None
+    except RecursionError:
+        raise Flaw("is nested too deeply", SECTION_JSON) from None
 
 
 def fields_of(statement: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
@@ -66,7 +71,7 @@ def fields_of(statement: msgspec.Raw | bytes) -> dict[str, msgspec.Raw]:
     return _decode_fields(statement)
 
 
-def _string_count(text: bytes) -> int:
+def string_count(text: bytes) -> int:
     """How many strings the JSON text holds. Parsing drops all but the last of doubled keys, so then this shrinks."""
     return len(_STRINGS.findall(text)) if b"\\" in text else text.count(b'"') // 2
 

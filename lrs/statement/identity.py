@@ -36,43 +36,73 @@ def matched_identifiers(actor: dict[str, Any]) -> Iterator[str]:
         yield from matched_identifiers(member)
 
 
+PARTS = ("actor", "verb", "object", "context")
+"""The properties of a statement that say who did what to what, and where."""
+
+
 def terms(statement: dict[str, Any], authority: dict[str, Any]) -> set[tuple[str, str]]:
     """What the filters of the statement resource find this statement by, as (kind, value).
 
     Kinds: v verb, r registration, a activity, A related activity, g agent, G related agent.
     """
-    found: set[tuple[str, str]] = {("v", statement["verb"]["id"])}
-    context = statement.get("context")
-    if context is not None and "registration" in context:
-        found.add(("r", context["registration"].lower()))
-    thing = statement["object"]
-    kind = thing.get("objectType", "Activity")
-    for identifier in matched_identifiers(statement["actor"]):
-        found.add(("g", identifier))
+    found = part_terms("authority", authority)
+    for name in PARTS:
+        if name in statement:
+            found |= part_terms(name, statement[name])
+    return found
+
+
+def part_terms(name: str, part: dict[str, Any]) -> set[tuple[str, str]]:
+    """The terms that one property gives to its statement: each of PARTS, or the authority."""
+    if name == "verb":
+        return {("v", part["id"])}
+    if name == "authority":
+        return {("G", identifier) for identifier in matched_identifiers(part)}
+    if name == "context":
+        return _context_terms(part)
+    kind = part.get("objectType", "Activity" if name == "object" else "Agent")
     if kind == "Activity":
-        found.add(("a", thing["id"]))
-    elif kind in ("Agent", "Group"):
-        for identifier in matched_identifiers(thing):
-            found.add(("g", identifier))
-    _add_related(found, statement)
-    if kind == "SubStatement":
-        _add_related(found, thing)
-    for identifier in matched_identifiers(authority):
-        found.add(("G", identifier))
+        return {("a", part["id"]), ("A", part["id"])}
+    if kind in ("Agent", "Group"):
+        return {(kind, identifier) for identifier in matched_identifiers(part) for kind in "gG"}
+    if kind == "SubStatement":  # it is only related to what it names
+        inner = (part_terms(name, part[name]) for name in PARTS if name in part)
+        return {term for found in inner for term in found if term[0] in "AG"}
+    return set()
+
+
+def _context_terms(context: dict[str, Any]) -> set[tuple[str, str]]:
+    """Registration, context activities, instructor, team, context agents and groups."""
+    found: set[tuple[str, str]] = set()
+    if "registration" in context:
+        found.add(("r", context["registration"].lower()))
+    if "contextActivities" in context:
+        found.update(("A", activity["id"]) for activity in context_activities(context))
+    people = [context[key] for key in ("instructor", "team") if key in context]
+    people += [role["agent"] for role in context.get("contextAgents", ())]
+    people += [role["group"] for role in context.get("contextGroups", ())]
+    found.update(("G", identifier) for person in people for identifier in matched_identifiers(person))
     return found
 
 
 def activities(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every activity that the statement or its sub-statement names."""
-    thing = statement["object"]
-    kind = thing.get("objectType", "Activity")
-    if kind == "Activity":
-        yield thing
-    elif kind == "SubStatement":
-        yield from activities(thing)
-    context = statement.get("context")
-    if context is not None and "contextActivities" in context:
-        yield from context_activities(context)
+    for name in ("object", "context"):
+        if name in statement:
+            yield from part_activities(name, statement[name])
+
+
+def part_activities(name: str, part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every activity that one property of a statement names."""
+    if name == "context":
+        if "contextActivities" in part:
+            yield from context_activities(part)
+    elif name == "object":
+        kind = part.get("objectType", "Activity")
+        if kind == "Activity":
+            yield part
+        elif kind == "SubStatement":
+            yield from activities(part)
 
 
 def context_activities(context: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -82,25 +112,3 @@ def context_activities(context: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if relation in relations:
             value = relations[relation]
             yield from (value if type(value) is list else (value,))
-
-
-def _add_related(found: set[tuple[str, str]], statement: dict[str, Any]) -> None:
-    """Actor, object, instructor, team, context agents and groups, and context activities of one (sub-)statement."""
-    thing = statement["object"]
-    kind = thing.get("objectType", "Activity")
-    people = [statement["actor"]]
-    if kind == "Activity":
-        found.add(("A", thing["id"]))
-    elif kind in ("Agent", "Group"):
-        people.append(thing)
-    context = statement.get("context")
-    if context is not None:
-        if "contextActivities" in context:
-            for activity in context_activities(context):
-                found.add(("A", activity["id"]))
-        people += [context[key] for key in ("instructor", "team") if key in context]
-        people += [role["agent"] for role in context.get("contextAgents", ())]
-        people += [role["group"] for role in context.get("contextGroups", ())]
-    for person in people:
-        for identifier in matched_identifiers(person):
-            found.add(("G", identifier))

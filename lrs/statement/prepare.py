@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from lrs.statement.decode import fields_of
-from lrs.statement.identity import activities, terms
+from lrs.statement.identity import PARTS, part_activities, part_terms, terms
 from lrs.statement.statement import Version
 from lrs.statement.verb import VOIDED
 
@@ -31,6 +32,14 @@ class Prepared:
     target: bytes | None
     is_voiding: bool
     definitions: list[tuple[str, bytes]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """What one property of a statement gives to the store: filter keys, and definitions of activities as (IRI, JSON)."""
+
+    keys: tuple[int, ...]
+    definitions: tuple[tuple[str, bytes], ...]
 
 
 class KeyMaker:
@@ -54,16 +63,29 @@ class KeyMaker:
         key = self.key
         return [key(tenant, kind, value) for kind, value in terms(statement, authority)]
 
+    def part(self, tenant: str, name: str, value: dict[str, Any]) -> Part:
+        """What the property `name` of a checked statement gives: one of `PARTS`, or the authority."""
+        return Part(
+            tuple(self.key(tenant, kind, term) for kind, term in part_terms(name, value)),
+            tuple(
+                (activity["id"], msgspec.json.encode(activity["definition"]))
+                for activity in part_activities(name, value)
+                if "definition" in activity
+            ),
+        )
+
+    def parts(self, tenant: str, statement: dict[str, Any]) -> list[Part]:
+        """What all properties of a checked statement give."""
+        return [self.part(tenant, name, statement[name]) for name in PARTS if name in statement]
+
 
 def prepare(
     raw: msgspec.Raw | bytes,
     statement: dict[str, Any],
+    parts: Sequence[Part],
     *,
     version: Version,
-    tenant: str,
-    authority: dict[str, Any],
     authority_json: msgspec.Raw,
-    keys: KeyMaker,
     named_id: str | None = None,
 ) -> Prepared:
     """`statement` is `raw` decoded and checked. Its numbers, texts and spelling stay as they came.
@@ -74,7 +96,7 @@ def prepare(
     own = b',"authority":' + bytes(authority_json)
     if "version" not in statement:
         own += _DEFAULT_VERSION[version]
-    if statement.keys() & _REPLACED or "id" not in statement or _has_single_activities(statement):
+    if statement.keys() & _REPLACED or "id" not in statement or has_single_activities(statement):
         head = _rebuilt(raw, statement, id_text)
     else:
         head = bytes(raw).strip()[:-1]
@@ -85,18 +107,14 @@ def prepare(
         id_text=id_text.lower(),
         head=head + own,
         lacks_timestamp="timestamp" not in statement,
-        keys=keys.keys(tenant, statement, authority),
+        keys=list({key for part in parts for key in part.keys}),
         target=bytes.fromhex(thing["id"].replace("-", "")) if is_reference else None,
         is_voiding=is_reference and statement["verb"]["id"] == VOIDED,
-        definitions=[
-            (activity["id"], msgspec.json.encode(activity["definition"]))
-            for activity in activities(statement)
-            if "definition" in activity
-        ],
+        definitions=[definition for part in parts for definition in part.definitions],
     )
 
 
-def _has_single_activities(statement: dict[str, Any]) -> bool:
+def has_single_activities(statement: dict[str, Any]) -> bool:
     """A context activity stands where an array should (taken for version 0.9's sake, kept as an array of one)."""
     for owner in (statement, statement["object"]):
         context = owner.get("context")
@@ -112,7 +130,7 @@ def _rebuilt(raw: msgspec.Raw | bytes, statement: dict[str, Any], id_text: str) 
     fields = {name: value for name, value in fields_of(raw).items() if name not in _REPLACED}
     if "id" not in fields:
         fields = {"id": msgspec.Raw(f'"{id_text}"'.encode()), **fields}
-    if _has_single_activities(statement):
+    if has_single_activities(statement):
         if "context" in fields:
             fields["context"] = _with_arrays(fields["context"])
         thing = fields_of(fields["object"])

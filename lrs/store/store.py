@@ -15,6 +15,7 @@ from typing import TypeVar
 from learnlake.settings import Settings
 from lrs.statement.decode import decode_stored
 from lrs.statement.identity import terms
+from lrs.statement.known import KnownParts
 from lrs.statement.prepare import KeyMaker
 from lrs.store.append import Batch, Conflict, Stored
 from lrs.store.database import Connection, Database, open_database
@@ -32,6 +33,7 @@ class Store:
         self.database: Database = open_database(settings)
         self._secret = index_secret(self.database)
         self.keys = KeyMaker(self._secret)
+        self.known = KnownParts(self.keys)
         self._local = threading.local()
         self._connections: list[Connection] = []
         self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="lrs-reader")

@@ -65,11 +65,9 @@ def filled(home: Path, statements: Sequence[dict[str, Any]]) -> Settings:
             prepared = prepare(
                 msgspec.json.encode(item),
                 item,
+                [*keys.parts("default", item), keys.part("default", "authority", authority)],
                 version=Version.V1,
-                tenant="default",
-                authority=authority,
                 authority_json=msgspec.Raw(msgspec.json.encode(authority)),
-                keys=keys,
             )
             append(connection, [Batch("default", 1, [prepared])], keys_of, definitions, above=0)
     return settings

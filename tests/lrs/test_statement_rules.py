@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import copy
+import json
+import uuid
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lrs.statement import Flaw, Version, check_statement
+from lrs.statement.decode import decode_json
+from lrs.statement.known import KnownParts
+from lrs.statement.prepare import KeyMaker, Part, prepare
+from lrs.statement.verb import VOIDED
 from tests.lrs.served import Lrs, statement
+from tests.scale import scaled
 
 DEFINITION = {
     "name": {"en": "Item"},
@@ -236,3 +244,138 @@ def test_any_json_is_taken_or_refused_with_a_flaw(value: Any) -> None:
             check_statement(value, version)
         except Flaw as flaw:
             assert flaw.path.startswith("$")
+
+
+KEYS = KeyMaker(b"k" * 32)
+KNOWN = KnownParts(KEYS)
+
+
+def read_whole(raw: bytes, version: Version) -> tuple[dict[str, Any], list[Part]]:
+    """The long way: everything decoded, every rule held against it."""
+    value = decode_json(raw)
+    check_statement(value, version)
+    return value, KEYS.parts("t", value)
+
+
+def stored(raw: bytes, version: Version, value: dict[str, Any], parts: list[Part]) -> tuple[Any, ...]:
+    """What the store would get, but for a new id."""
+    authority = msgspec.Raw(b"{}")
+    kept = prepare(
+        raw, value, parts, version=version, authority_json=authority, named_id=str(uuid.UUID(int=1))
+    )
+    return (
+        kept.id,
+        kept.head,
+        kept.lacks_timestamp,
+        sorted(kept.keys),
+        kept.target,
+        kept.is_voiding,
+        sorted(kept.definitions),
+    )
+
+
+some_parts: dict[str, st.SearchStrategy[Any]] = {
+    "actor": st.sampled_from([FULL["actor"], {"mbox": "mailto:a@x.example"}, {"mbox": "nobody"}]),
+    "verb": st.sampled_from([FULL["verb"], {"id": "http://v.example/x"}, {"id": VOIDED}, {"id": "x"}]),
+    "object": st.sampled_from(
+        [
+            FULL["object"],
+            {"id": "https://x.example/i"},
+            {"objectType": "Agent", "mbox": "mailto:a@x.example"},
+            {"objectType": "StatementRef", "id": "12345678-1234-1234-1234-123456789abc"},
+            {
+                "objectType": "SubStatement",
+                "actor": FULL["actor"],
+                "verb": FULL["verb"],
+                "object": FULL["object"],
+            },
+            {"objectType": ["Activity"], "id": "https://x.example/i"},
+        ]
+    ),
+    "context": st.sampled_from(
+        [FULL["context"], {"platform": "p"}, {"contextAgents": []}, {"language": "de"}, {"language": 5}]
+    )
+    | st.fixed_dictionaries({"extensions": st.dictionaries(iris, json_values, max_size=2)}),
+    "result": st.sampled_from([FULL["result"], {"success": "yes"}, None])
+    | st.fixed_dictionaries({"extensions": st.dictionaries(iris, json_values, max_size=2)}),
+    "timestamp": st.sampled_from(["2026-01-31T09:30:00Z", "2026-01-31 09:30", 5]),
+    "version": st.sampled_from(["1.0.0", "2.0.0", 1]),
+    "id": st.sampled_from(["12345678-1234-4234-8234-123456789abc", "1", None]),
+    "attachments": st.sampled_from([[ATTACHMENT], []]),
+    "authority": st.sampled_from([{"mbox": "mailto:a@x.example"}]),
+    "extra": st.just(1),
+}
+MANDATORY = ("actor", "verb", "object")
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> bytes:
+    """A statement's JSON as clients write it: any order, any white space, now and then a key twice."""
+    names = [*MANDATORY, *draw(st.lists(st.sampled_from(sorted(some_parts)), max_size=4))]
+    if draw(st.integers(0, 9)) == 0:
+        names.remove(draw(st.sampled_from(MANDATORY)))
+    if draw(st.integers(0, 4)):
+        names = list(dict.fromkeys(names))
+    space = draw(st.sampled_from(["", " ", "\n  "]))
+    pieces = []
+    for name in draw(st.permutations(names)):
+        value = draw(some_parts[name])
+        ascii_only = draw(st.booleans())
+        pieces.append(f"{json.dumps(name)}:{space}{json.dumps(value, ensure_ascii=ascii_only)}")
+    return f"{{{space}{f',{space}'.join(pieces)}}}".encode("utf-8", "replace")
+
+
+@given(texts(), st.sampled_from(Version))
+@settings(max_examples=scaled(600, 30_000), deadline=None)
+def test_what_is_remembered_of_parts_changes_nothing(raw: bytes, version: Version) -> None:
+    """Parts that were seen before are neither checked nor indexed otherwise than in a statement read whole."""
+    try:
+        expected: Any = stored(raw, version, *read_whole(raw, version))
+    except Flaw:
+        expected = Flaw
+    for _ in range(2):  # now they are known
+        try:
+            read = KNOWN.check(raw, tenant="t", version=version)
+            if read is not None:
+                assert stored(raw, version, *read) == expected
+        except Flaw:
+            assert expected is Flaw
+
+
+def test_what_is_remembered_is_bounded_and_kept_apart_by_tenant() -> None:
+    known = KnownParts(KEYS)
+
+    def keys(tenant: str, number: int) -> set[int]:
+        raw = json.dumps(
+            statement(actor={"mbox": f"mailto:{number}@x.example", "name": "n" * 3_000})
+        ).encode()
+        read = known.check(raw, tenant=tenant, version=Version.V1)
+        assert read is not None
+        return {key for part in read[1] for key in part.keys}
+
+    assert not keys("one", 0) & keys("two", 0)
+    first = keys("one", 0)
+    for number in range(30_000):
+        keys("one", number)
+    assert known.held_bytes < 64 * 2**20
+    assert keys("one", 0) == first
+
+
+def test_a_known_part_is_taken_only_where_it_would_be_anew() -> None:
+    known = KnownParts(KEYS)
+
+    def read(changes: dict[str, Any], version: Version = Version.V1) -> Any:
+        return known.check(json.dumps(statement(**changes)).encode(), tenant="t", version=version)
+
+    platform = {"context": {"platform": "p"}}
+    assert read(platform)
+    with pytest.raises(Flaw):
+        read({**platform, "object": {"objectType": "Agent", "mbox": "mailto:a@x.example"}})
+    roles = {"context": {"contextAgents": []}}
+    assert read(roles, Version.V2)
+    with pytest.raises(Flaw):
+        read(roles)
+    doubled = json.dumps(statement(actor={"mbox": "mailto:a@x.example"})).replace(
+        '{"mbox"', '{"mbox":"","mbox"'
+    )
+    assert known.check(doubled.encode(), tenant="t", version=Version.V1) is None
