@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import hmac
 import json
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from learnlake.clock import utc_now
 from learnlake.home import Home
+from learnlake.locks import waiting_for
 
 _SCHEMA = """
 create table if not exists entry (
@@ -136,9 +136,7 @@ def read_head(home: Home) -> Head | None:
 
 def note_head(home: Home, head: Head) -> None:
     """Note `head` unless a later one is noted. It may lag behind a process that was killed, and never runs ahead."""
-    home.run.mkdir(parents=True, exist_ok=True)
-    with (home.run / "audit-head.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with waiting_for(home.run / "audit-head.lock"):
         known = read_head(home)
         if known is not None and known.number >= head.number:
             return

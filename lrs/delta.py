@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from deltalake import DeltaTable, WriterProperties
 from deltalake.exceptions import TableNotFoundError
 
-from learnlake.errors import BusyError
 from learnlake.home import Home
+from learnlake.locks import alone
 from lrs.lake_columns import PARTITION_BY, SCHEMA, STATISTICS
 
 SEAL = "learnlake-seal"
@@ -52,17 +50,10 @@ def watermark(table: DeltaTable) -> int:
     return table.transaction_version(SEAL) or 0
 
 
-@contextlib.contextmanager
-def elected(home: Home) -> Iterator[None]:
-    """One sealer per home: whoever holds the lock; the system lets go of it when its process ends, however it ends."""
-    home.run.mkdir(parents=True, exist_ok=True)
-    with (home.run / "seal.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError(
-                "another sealer is at work on this home folder",
-                where=str(home.run / "seal.lock"),
-                mend="let it do it, or stop it first",
-            ) from None
-        yield
+def elected(home: Home) -> AbstractContextManager[None]:
+    """One sealer per home."""
+    return alone(
+        home.run / "seal.lock",
+        "another sealer is at work on this home folder",
+        mend="let it do it, or stop it first",
+    )

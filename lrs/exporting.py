@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from learnlake.errors import BusyError, InputError
+from learnlake.errors import InputError
 from learnlake.identity import identity_secret
+from learnlake.locks import alone
 from learnlake.settings import Settings
 from lrs import credentials
 from lrs.filters import Filter
@@ -158,10 +158,7 @@ def _name(query: read.Query) -> str:
 def _only_writer(path: Path) -> Iterator[None]:
     if not path.parent.is_dir():
         raise InputError("there is no such folder", where=str(path.parent))
-    with path.with_name(f".{path.name}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError("another export writes this file", where=str(path), mend="let it end") from None
+    lock = path.with_name(f".{path.name}.lock")
+    with alone(lock, "another export writes this file", mend="let it end"):
         yield
-        Path(file.name).unlink()
+        lock.unlink()

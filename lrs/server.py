@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-from collections.abc import Iterator
-from pathlib import Path
-
-from learnlake.errors import BusyError, InputError
+from learnlake.errors import InputError
+from learnlake.locks import alone
 from learnlake.log import configure_logging
 from learnlake.serving import AsgiApplication, serve_here, serve_processes, worker
 from learnlake.settings import Settings, get_settings
@@ -32,7 +28,11 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
             where="--workers",
             mend="set LEARNLAKE_DATABASE_URL=postgresql://..., or serve SQLite with one worker",
         )
-    with _only_server(settings.home.run / "lrs.lock"):
+    with alone(
+        settings.home.run / "lrs.lock",
+        "an LRS is serving this home folder already",
+        mend="stop it, or set LEARNLAKE_HOME to another folder",
+    ):
         _check_store(settings)
         serve_here(Application(settings), settings, host=host, port=port)
 
@@ -47,17 +47,3 @@ def worker_app() -> AsgiApplication:
     settings = get_settings()
     configure_logging(settings)
     return worker(Application(settings), settings)
-
-
-@contextlib.contextmanager
-def _only_server(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError(
-                "an LRS is serving this home folder already",
-                where=str(path),
-                mend="stop it, or set LEARNLAKE_HOME to another folder",
-            ) from None
-        yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import re
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from learnlake import clock
 from learnlake.errors import BusyError, InputError, StoreError
+from learnlake.locks import waiting_for
 from learnlake.settings import Settings
 from people.sealing import Keyring, Sealed, ensure_key, keyring_of, open_all
 from people.tables import revision, sealing_key, utc_now
@@ -169,15 +169,6 @@ def check_tenant(tenant: str) -> str:
     return tenant
 
 
-@contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold `path` against other processes; released by the system when this one ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
     connection.execute("pragma journal_mode=wal")
@@ -204,7 +195,7 @@ def _migrate(engine: Engine, settings: Settings) -> None:
 
     config, home = Config(), settings.home
     config.set_main_option("script_location", str(MIGRATIONS))
-    with file_lock(home.run / "people-migrate.lock"):
+    with waiting_for(home.run / "people-migrate.lock"):
         if _version(engine) == HEAD:
             return
         if not inspect(engine).has_table(sealing_key.name):

@@ -16,8 +16,9 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, select
 
 from learnlake.home import Home
+from learnlake.locks import waiting_for
 from people import consent
-from people.db import file_lock, read_frame, read_revision, reading, school_day, settings_of
+from people.db import read_frame, read_revision, reading, school_day, settings_of
 from people.purposes import LEADERBOARD, PREDICTION
 from people.tables import (
     DISCOVERED,
@@ -158,7 +159,7 @@ def publish(engine: Engine, home: Home, *, touched: Touched | None = None) -> Pa
     With `touched`, identifiers and enrolments are taken from the generation before as far as the last change left them alone.
     A process that dies on the way leaves a draft that the next one sweeps away, and CURRENT as it was.
     """
-    with file_lock(home.run / "people-publish.lock"), reading(engine) as connection:
+    with waiting_for(home.run / "people-publish.lock"), reading(engine) as connection:
         database_id, number = read_revision(connection)
         settings, day = settings_of(engine), school_day(engine)
         consents = consent.fingerprint(connection, settings, day)

@@ -5,15 +5,16 @@ What the tables mean belongs to whoever writes them. Readers ask `current` once 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
+
+from learnlake.locks import waiting_for
 
 KEPT = 3
 """Generations that stay on disk, so that a reader which holds an older one can finish."""
@@ -28,13 +29,9 @@ def current(root: Path) -> Path | None:
     return root / name
 
 
-@contextlib.contextmanager
-def writing(root: Path) -> Iterator[None]:
+def writing(root: Path) -> AbstractContextManager[None]:
     """Hold `root` against other writers; they wait. Readers are never held up."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return waiting_for(root / ".lock")
 
 
 def write(root: Path, tables: Mapping[str, pl.DataFrame]) -> Path:

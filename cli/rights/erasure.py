@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from cli.rights import receipt
@@ -16,6 +15,7 @@ from learnlake import audit
 from learnlake.clock import utc_now
 from learnlake.errors import BusyError, InputError
 from learnlake.home import Home
+from learnlake.locks import alone
 from learnlake.protocols import Finding, Room, Subject
 from learnlake.settings import Settings
 from learnlake.sqlite import settle, vacuum
@@ -122,19 +122,12 @@ def _databases(home: Home) -> list[Path]:
     return [path for path in sorted(home.path.rglob("*.db")) if path.is_file()]
 
 
-@contextlib.contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    home.run.mkdir(parents=True, exist_ok=True)
-    with (home.run / "erasure.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                "Another erasure is at work on this home folder",
-                where=str(home.run / "erasure.lock"),
-                mend="wait until it has ended",
-            ) from None
-        yield
+def _alone(home: Home) -> contextlib.AbstractContextManager[None]:
+    return alone(
+        home.run / "erasure.lock",
+        "Another erasure is at work on this home folder",
+        mend="wait until it has ended",
+    )
 
 
 def _audit(settings: Settings, journal: Journal, action: str, result: str) -> None:

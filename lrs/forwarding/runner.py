@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ import httpx
 import msgspec
 
 from learnlake.errors import BusyError, LearnlakeError
-from learnlake.home import Home
+from learnlake.locks import alone
 from learnlake.settings import Settings
 from lrs.filters import read_filter
 from lrs.forwarding.delivery import Answer, Verdict, deliver, major_version, pause_seconds
@@ -42,7 +41,9 @@ def forward_forever(settings: Settings, *, stop: threading.Event) -> None:
     is_waiting = False
     while not stop.is_set():
         try:
-            with _elected(settings.home):
+            with alone(
+                settings.home.run / "forward.lock", "another forwarder is at work on this home folder"
+            ):
                 _supervise(settings, stop)
         except BusyError:
             if not is_waiting:
@@ -197,14 +198,3 @@ def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
         version = its_version
     if batch:
         yield batch
-
-
-@contextlib.contextmanager
-def _elected(home: Home) -> Iterator[None]:
-    home.run.mkdir(parents=True, exist_ok=True)
-    with (home.run / "forward.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError("another forwarder is at work on this home folder") from None
-        yield
