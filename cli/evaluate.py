@@ -129,19 +129,25 @@ def evaluate_risk(
         ),
     ] = None,
 ) -> None:
-    """Risk by decision week: trained on earlier finished sessions, tested on a later one."""
+    """Risk by decision week and by subgroup: trained on earlier finished sessions, tested on a later one."""
+    import polars as pl
+
     from models import baselines, risk
-    from models.risk.oulad_files import read_oulad
+    from models.risk.oulad_files import read_groups, read_oulad
 
     settings = get_settings()
     started = time.perf_counter()
+    groups: pl.DataFrame | None = None
     if _origin(data, origin) is Origin.files:
         frames = read_oulad(_data(settings, data))
         weeks, outcomes, sessions = frames.weeks, frames.outcomes, frames.sessions
+        groups = read_groups(_data(settings, data))
     else:
         with marts(settings, tenant) as (_, read):
             weeks, outcomes, sessions = map(read, ("msr_student_week", "fct_outcome", "dim_academic_session"))
-    found = risk.evaluate(weeks, outcomes, sessions, test_from=test_from.date() if test_from else None)
+    found = risk.evaluate(
+        weeks, outcomes, sessions, test_from=test_from.date() if test_from else None, groups=groups
+    )
     table = found.by_week
     if _is_oulad_protocol(found):
         table = table.join(baselines.OULAD_WITHOUT_DEMOGRAPHICS, on="week", how="left", maintain_order="left")
@@ -153,6 +159,18 @@ def evaluate_risk(
     for name in ("auc", "baseline_auc"):
         if name in table.columns:
             console.print(f"mean {name} {table[name].to_numpy().mean():.4f}")
+    if "baseline_auc" in table.columns:
+        below = table.filter(pl.col("auc_high") < pl.col("baseline_auc"))["week"].to_list()
+        console.print(
+            f"weeks below the baseline by more than the interval: {', '.join(map(str, below)) or 'none'}"
+        )
+    _print(found.subgroups, "Subgroups, over the decision weeks (never features)")
+    for change in found.plan_changes.iter_rows(named=True):
+        console.print(
+            f"changed assessment: {change['section_key']} has {change['due']} pieces of work due, {change['before']} had "
+            f"{change['due_before']}: do not trust its risks before the next training"
+        )
+    _say_looks(settings, found.held_out, is_developed_on=_is_oulad_protocol(found))
 
 
 @app.command("next-activity")

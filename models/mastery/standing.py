@@ -20,6 +20,9 @@ from models.metrics import log_loss
 
 WEIGHTS = (2.0, 4.0, 8.0)
 """Information that must gather before a student's standing counts half: the one of these that fits the training folds best."""
+SHRINKAGE = 5.0
+"""Answers' worth of its skill that an item starts with. Over five folds among training students (ASSISTments 2009) better than what one
+held-out fifth chooses for tracing alone: log loss .5261 against .5272."""
 Floats = NDArray[np.float64]
 
 
@@ -68,13 +71,11 @@ def fit(attempts: pl.DataFrame) -> StandingModel:
 
     Five folds among the training students: each is predicted by a tracing of the others, as it will be for new students.
     """
-    tracing = fit_tracing(attempts, forgets=True, by_item=True)
+    tracing = fit_tracing(attempts, forgets=True, by_item=True, shrinkage=SHRINKAGE)
     fold = folds(attempts, salt="standing ")
     parts = [(attempts.filter(fold != k), attempts.filter(fold == k)) for k in range(FOLDS)]
     unseen = [
-        fit_tracing(
-            others, forgets=True, by_item=True, starts=1, shrinkage=tracing.shrinkage
-        ).predict_responses(own)
+        fit_tracing(others, forgets=True, by_item=True, starts=1, shrinkage=SHRINKAGE).predict_responses(own)
         for others, own in parts
         if len(others) and len(own)
     ]

@@ -15,11 +15,14 @@ import numpy as np
 import polars as pl
 
 from learnlake.errors import ModelError
+from models.bootstrap import Ranking, auc_interval
 from models.frames import as_frame, one_tenant
 from models.metrics import risk_metrics
 from models.risk.columns import OUTCOME_COLUMNS, SESSION_COLUMNS
 from models.risk.features import features
 from models.risk.model import MAX_ROWS, PARAMETERS, ROUNDS, RiskModel, fit
+from models.risk.plans import plan_changes
+from models.risk.subgroups import subgroups
 
 PROTOCOL_WEEKS = (0, 2, 4, 8, 12, 16, 20)
 """Decision weeks of the OULAD protocol."""
@@ -85,23 +88,41 @@ def evaluate_weeks(
     model: RiskModel, test_rows: pl.DataFrame, *, decision_weeks: Sequence[int] | None = None
 ) -> pl.DataFrame:
     """One row per decision week: week, auc, pr_auc, brier, slope, ece, precision_top20, adverse_rate, count."""
-    ordered = test_rows.with_columns(risk=pl.Series(model.predict(test_rows)))
+    return _by_week(_predicted(model, test_rows), decision_weeks)
+
+
+def _predicted(model: RiskModel, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(risk=pl.Series(model.predict(rows)))
+
+
+def _by_week(
+    ordered: pl.DataFrame, decision_weeks: Sequence[int] | None, *, has_intervals: bool = False
+) -> pl.DataFrame:
     found = []
     for week in decision_weeks or ordered["week_index"].unique().sort().to_list():
         rows = ordered.filter(pl.col("week_index") == week)
         if len(rows):
             truth = rows["is_adverse"].cast(pl.Float64).to_numpy()
             found.append({"week": week, **risk_metrics(truth, rows["risk"].to_numpy())})
+            if has_intervals:
+                ranking = Ranking(truth, rows["risk"].to_numpy(), rows["person_key"].to_numpy())
+                found[-1] |= dict(zip(("auc_low", "auc_high"), auc_interval([ranking]), strict=True))
     return pl.DataFrame(found).with_columns(pl.col("count").cast(pl.Int64))
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """`by_week` as `evaluate_weeks` answers it, and the first days of the sessions trained and tested on."""
+    """`by_week` as `evaluate_weeks` answers it with the AUC's bootstrap interval (students drawn again), and what it was made of."""
 
     by_week: pl.DataFrame
     train_starts: list[dt.date]
     test_start: dt.date
+    subgroups: pl.DataFrame
+    """As `subgroups` answers it, over the decision weeks; by course where no other groups are given."""
+    plan_changes: pl.DataFrame
+    """Of the tested sections, from their deadlines alone."""
+    held_out: pl.DataFrame
+    """Keys and truth of the rows that were predicted."""
 
 
 def evaluate(
@@ -111,8 +132,12 @@ def evaluate(
     *,
     test_from: dt.date | None = None,
     decision_weeks: Sequence[int] = PROTOCOL_WEEKS,
+    groups: pl.DataFrame | None = None,
 ) -> Evaluation:
-    """Train on finished sessions that began before `test_from` (default: the newest), test on those that began then."""
+    """Train on finished sessions that began before `test_from` (default: the newest), test on those that began then.
+
+    groups: section_key, person_key and a column per attribute, to judge the predictions by; never a feature.
+    """
     rows = finished_rows(weeks, outcomes, sessions)
     starts: list[dt.date] = rows["start_date"].unique().sort().to_list()
     test_start = test_from or starts[-1]
@@ -124,8 +149,21 @@ def evaluate(
             where=f"finished sessions begin {', '.join(map(str, starts))}",
             mend="evaluate when two sessions with outcomes are over, or name one of these days",
         )
-    by_week = evaluate_weeks(fit(earlier), later, decision_weeks=decision_weeks)
-    return Evaluation(by_week, [start for start in starts if start < test_start], test_start)
+    judged = later.filter(pl.col("week_index").is_in(list(decision_weeks)))
+    predicted = _predicted(fit(earlier), judged)
+    by_course = later.select("section_key", "person_key", course="course_key").unique()
+    tested = rows.select("tenant", "section_key", "start_date").unique()
+    changed = plan_changes(weeks, tested).join(
+        later.select("section_key").unique(), on="section_key", how="semi"
+    )
+    return Evaluation(
+        _by_week(predicted, decision_weeks, has_intervals=True),
+        [start for start in starts if start < test_start],
+        test_start,
+        subgroups(predicted, by_course if groups is None else groups),
+        changed,
+        judged.select("section_key", "person_key", "week_index", "is_adverse"),
+    )
 
 
 def _is_fifth(person_key: str) -> bool:

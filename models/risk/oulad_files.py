@@ -1,7 +1,8 @@
 """`msr_student_week`, `fct_outcome` and `dim_academic_session` straight from the OULAD files, for `evaluate risk --from files`.
 
 The same definitions as the marts' (docs/architecture.md), from the shared Parquet copies or the publishers' CSV. Nothing
-of gender, age, region, education, deprivation or disability is read.
+of gender, age, region, education, deprivation or disability is read into them; `read_groups` answers those apart, to judge finished
+predictions by.
 """
 
 from __future__ import annotations
@@ -43,6 +44,27 @@ def read_oulad(folder: Path) -> RiskFrames:
         weeks = weeks.join(part, on=on, how="left")
     weeks = _with_last_active(weeks, activity)
     return RiskFrames(weeks=_as_mart(weeks), outcomes=_outcomes(enrolments), sessions=_sessions(sections))
+
+
+def read_plans(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Due pieces of work by week, and the first day, of every presentation with a plan, students or not: for `plan_changes`."""
+    place = folder / "oulad" if (folder / "oulad").is_dir() else folder
+    sections = _sections(_table(place, "courses"))
+    due = _due(_assessments(place, sections)).with_columns(_keys(has_students=False))
+    return due, sections.with_columns(_keys(has_students=False)).rename({"start": "start_date"})
+
+
+def read_groups(folder: Path) -> pl.DataFrame:
+    """section_key, person_key and the attributes that a model must not see, for `subgroups` only."""
+    place = folder / "oulad" if (folder / "oulad").is_dir() else folder
+    attributes = ("gender", "age_band", "disability", "imd_band", "highest_education")
+    info = _table(place, "studentInfo").with_columns(_keys())
+    return info.select(
+        "section_key",
+        "person_key",
+        *(name for name in attributes if name in info.columns),
+        course="course_key",
+    )
 
 
 def _table(folder: Path, name: str) -> pl.DataFrame:
@@ -227,11 +249,11 @@ def _as_mart(weeks: pl.DataFrame) -> pl.DataFrame:
     ).select(WEEK_COLUMNS)
 
 
-def _keys() -> list[pl.Expr]:
+def _keys(*, has_students: bool = True) -> list[pl.Expr]:
     section = pl.format(f"{TENANT}:{{}}-{{}}", "code_module", "code_presentation")
     return [
         pl.lit(TENANT).alias("tenant"),
-        pl.format("student-{}", "id_student").alias("person_key"),
+        *([pl.format("student-{}", "id_student").alias("person_key")] if has_students else []),
         pl.lit(TENANT).alias("school_key"),
         section.alias("section_key"),
         pl.format(f"{TENANT}:{{}}", "code_module").alias("course_key"),

@@ -98,7 +98,7 @@ def test_evaluate_reads_files(settings: Settings, tmp_path: Path) -> None:
     attempts.select(
         "user_id", "skill_id", order_id="response_number", correct=pl.col("is_correct").cast(pl.Int8)
     ).write_csv(file)
-    assert "five folds" in run("evaluate", "mastery", "--data", str(file)).output
+    assert "five folds" in run("evaluate", "mastery", "--data", str(file), "--only", "BKT").output
     with pytest.raises(InputError, match="give one of the two"):
         run("evaluate", "mastery", "--data", str(file), "--from", "marts")
     with pytest.raises(InputError, match="no file of responses"):
