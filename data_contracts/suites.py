@@ -1,4 +1,4 @@
-"""The contracts as Great Expectations suites over a published snapshot, and a page of what they found: the nightly run.
+"""The contracts as Great Expectations suites over a published snapshot: the nightly run.
 
 Great Expectations takes seconds to import, so it is imported when a suite runs; the incremental run uses `sql_checks`.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import html
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -162,39 +160,3 @@ def _row(
         "message": f"{failing_count} row(s): {mend}" if failing_count else "",
         "checked_at": checked_at,
     }
-
-
-def write_page(results: pl.DataFrame, path: Path, *, title: str = "Data contracts") -> None:
-    """Write `results` as one HTML page without scripts or anything from outside: failures first, then every contract."""
-    failed = results.filter(~pl.col("is_passed")).sort("severity", "tenant", "contract")
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        '<meta name=viewport content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style><main><h1>{html.escape(title)}</h1>",
-        f"<p>{results.height} checks, {failed.height} failing.</p>",
-    ]
-    if not failed.is_empty():
-        parts += ["<h2>Failing</h2>", _table(failed)]
-    for (contract,), rows in results.sort("contract", "tenant", "check_name").group_by(
-        "contract", maintain_order=True
-    ):
-        parts += [f"<h2>{html.escape(str(contract))}</h2>", _table(rows)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*parts, "</main></html>\n"]), encoding="utf-8")
-
-
-_COLUMNS = ("tenant", "contract", "check_name", "severity", "failing_count", "message")
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1b1f24;background:#fff}main{max-width:72rem;margin:auto;padding:1rem}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d0d7de;vertical-align:top}"
-    ".failed{background:#fff1f0}td:nth-child(5){text-align:right}"
-)
-
-
-def _table(rows: pl.DataFrame) -> str:
-    head = "".join(f"<th scope=col>{name.replace('_', ' ')}" for name in _COLUMNS)
-    lines = []
-    for row in rows.iter_rows(named=True):
-        cells = "".join(f"<td>{html.escape(str(row[name]))}" for name in _COLUMNS)
-        lines.append(f"<tr class={'passed' if row['is_passed'] else 'failed'}>{cells}")
-    return f"<table><thead><tr>{head}<tbody>{''.join(lines)}</table>"

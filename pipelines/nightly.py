@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from typing import Any
 
 import polars as pl
 
+from data_contracts.load import source_contracts
 from learnlake.clock import utc_now
 from learnlake.errors import ModelError
 from learnlake.settings import Settings
@@ -46,22 +48,32 @@ def measure_drift(working: Working, tenants: list[str]) -> pl.DataFrame:
 
 
 def validate(settings: Settings) -> pl.DataFrame:
-    """Run every contract's suite over the published snapshot, write the page, answer the results."""
+    """Run every contract's suite over the published snapshot, write the contracts' pages, answer the results."""
     import duckdb
 
-    from data_contracts import suites
+    from data_contracts import pages, suites
 
     found: list[pl.DataFrame] = []
+    sent: list[pl.DataFrame] = []
     with holding(settings.home) as held, contextlib.ExitStack() as opened:
         for tenant in sorted(held.build.statement_counts):
             file = tenant_file(held.folder, tenant)
             connection = opened.enter_context(duckdb.connect(str(file), read_only=True))
             found.append(suites.validate(connection, tenant=tenant, checked_at=utc_now()))
-    results = pl.concat(found)
-    suites.write_page(results, settings.home.reports / "contracts.html")
+            sent.append(_frame(connection.sql("from main.qc_check").to_arrow_table()))
+    results, checked = pl.concat(found), pl.concat(sent)
+    sources = checked.filter(pl.col("contract").is_in([c.name for c in source_contracts()]))
+    settings.home.reports.mkdir(parents=True, exist_ok=True)
+    pages.write(pl.concat([results, sources.cast(results.schema)]), settings.home.reports / "contracts.html")
     return results
 
 
 def _risk_model(working: Working, tenant: str) -> object | None:
     name = registry.model_name("risk", tenant)
     return registry.load(working.home, name) if registry.champion_version(working.home, name) else None
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from data_contracts import suites
-from data_contracts.load import mart_contracts
+from data_contracts import pages, suites
+from data_contracts.load import mart_contracts, source_contracts
 from data_contracts.sql_checks import RESULT_SCHEMA, check_marts
 
 AT = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -33,7 +34,7 @@ def test_suites_and_sql_checks_agree_on_good_and_on_faulty_rows(
         by_sql = check_marts(faulty, checked_at=AT, contracts=chosen)
         assert dict(by_suite.schema) == RESULT_SCHEMA
         assert set(by_suite["check_name"]) == set(by_sql["check_name"])
-        suites.write_page(by_suite, tmp_path / "page.html")
+        pages.write(by_suite, tmp_path / "page.html")
         return failing(by_suite), failing(by_sql)
 
     assert both() == (set(), set())
@@ -50,9 +51,15 @@ def test_suites_and_sql_checks_agree_on_good_and_on_faulty_rows(
     assert by_suite == by_sql
     assert len(by_suite) >= 6
     page = (tmp_path / "page.html").read_text()
-    assert "http" not in page
-    assert "<script" not in page
     assert "learnlake run --full-refresh" in page
+    own = {path.stem: path.read_text() for path in (tmp_path / "contracts").iterdir()}
+    assert own.keys() == {c.name for c in (*mart_contracts(), *source_contracts())}
+    for name, text in own.items() | {("page", page)}:
+        assert "<script" not in text
+        assert not re.search(r"(src|href)=[\"']?(https?:|//)|@import|url\(", text), f"{name} loads something"
+        assert name == "page" or f'href="contracts/{name}.html"' in page
+    assert "opportunity_where_there_is_a_skill" in own["fct_attempt"]
+    assert "Let the source divide by the best possible score" in own["learnlake-profile"]
 
 
 def test_the_fast_path_does_not_import_great_expectations() -> None:
