@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, help="where the files go; removed afterwards")
     options = parser.parse_args()
-    os.environ.setdefault("STREAMLIT_LOG_LEVEL", "error")
+    os.environ.setdefault("STREAMLIT_LOGGER_LEVEL", "error")
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="learnlake-marts-") as name:
         settings = Settings(LEARNLAKE_HOME=Path(name), today=END)  # type: ignore[call-arg]
         settings.home.create()

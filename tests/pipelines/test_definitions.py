@@ -45,11 +45,12 @@ def test_they_load(loaded: dg.Definitions) -> None:
 
 
 def described(loaded: dg.Definitions) -> dict[str, Any]:
-    """What operators rely on, in plain values. The dbt models are held by docs/architecture.md and the contracts instead."""
+    """What operators rely on, in plain values. dbt's models and sources are held by docs/architecture.md and the contracts."""
     repository, graph = loaded.get_repository_def(), loaded.resolve_asset_graph()
     jobs = [loaded.resolve_job_def(name) for name in repository.job_names if not name.startswith("__")]
     dbt = {key for key in graph.get_all_asset_keys() if "dbt" in graph.get(key).kinds}
-    nodes = [graph.get(key) for key in sorted(graph.get_all_asset_keys() - dbt)]
+    read = {key for key in graph.get_all_asset_keys() if "parquet" in graph.get(key).kinds}
+    nodes = [graph.get(key) for key in sorted(graph.get_all_asset_keys() - dbt - read)]
     return {
         "jobs": {
             job.name: {
