@@ -6,6 +6,7 @@ All are our own: shapes follow Open edX's and Moodle's exporters, BigBlueButton'
 from __future__ import annotations
 
 import datetime as dt
+import random
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,7 @@ from learnlake.identity import Identifier, identifier_key
 from lrs.lake_columns import to_table
 from lrs.store.read import Row
 from tests.dbt_project import school
+from tests.dbt_project.lake import course_iri
 
 SECRET = b"a secret of these tests"
 ADL, ADL_TYPE = "http://adlnet.gov/expapi/verbs/", "http://adlnet.gov/expapi/activities/"
@@ -96,7 +98,8 @@ def moodle(
 
 def lms(who: str, verb: str, thing: dict[str, Any], when: str, **more: Any) -> dict[str, Any]:
     """A system that speaks cmi5, the video or the classroom profile: the course is in grouping."""
-    return statement(LMS, who, verb, thing, when, grouping=[activity(*COURSES["lms"], "Maths")], **more)
+    more.setdefault("grouping", [activity(*COURSES["lms"], "Maths")])
+    return statement(LMS, who, verb, thing, when, **more)
 
 
 def cmi5(who: str, verb: str, when: str, *, session: str = "c1", **more: Any) -> dict[str, Any]:
@@ -108,7 +111,15 @@ def cmi5(who: str, verb: str, when: str, *, session: str = "c1", **more: Any) ->
     return lms(who, verb, unit, when, extensions=extensions, **more)
 
 
-def video(who: str, verb: str, when: str, *, session: str | None = "v1", **times: Any) -> dict[str, Any]:
+def video(
+    who: str,
+    verb: str,
+    when: str,
+    *,
+    session: str | None = "v1",
+    place: dict[str, Any] | None = None,
+    **times: Any,
+) -> dict[str, Any]:
     """`verb` of the video profile; `times` are its result extensions, `_` for `-`."""
     own = verb in ("played", "paused", "seeked")
     extensions: dict[str, Any] = {f"{VIDEO}extensions/length": 120.0}
@@ -140,6 +151,56 @@ def lake_table(
         micros = int(when.replace(tzinfo=when.tzinfo or dt.UTC).timestamp() * 1e6)
         rows.append(Row(seq, school.T, uuid.UUID(made["id"]).bytes, micros, msgspec.json.encode(made)))
     return to_table(rows, secret=SECRET)
+
+
+def anything(chance: random.Random, who: str, when: str) -> dict[str, Any]:
+    """A row of the lake by actor_key `who`: any of what these dialects send, about few things, in maths or in no course."""
+    place: dict[str, Any] = {
+        "grouping": chance.choice([[activity(course_iri("c1"), f"{ADL_TYPE}course")], []])
+    }
+    seconds = float(chance.randrange(120))
+    thread = activity(f"{LMS}/threads/{chance.randrange(2)}", DISCUSSION, f"Thread {seconds}")
+    room = activity(f"{LMS}/room", f"{CLASSROOM}activity-types/virtual-classroom")
+    task, hand_in = (activity(f"{LMS}/task{part}") for part in ("", "#submission"))
+    task["definition"], hand_in["definition"] = (
+        {"type": f"{EDLM}activity-types/{k}"} for k in ("assignment", "submission")
+    )
+    register = chance.choice([None, str(uuid.UUID(int=chance.randrange(1, 3)))])
+    verb = chance.choice(["played", "paused", "seeked", "completed", "terminated", "initialized"])
+    says = {"moveon": chance.choice(["Passed", "Completed"]), "masteryscore": 0.8}
+    unit = chance.choice(["launched", "initialized", "passed", "failed", "completed", "terminated"])
+    score = {"score": {"scaled": chance.randrange(10) / 10}, "duration": "PT5M"}
+    times = chance.choice(
+        [{"time": seconds}, {"time_from": seconds, "time_to": 60.0}, {"played_segments": f"0[.]{seconds}"}]
+    )
+    kind = chance.randrange(6)
+    if kind <= 1:
+        made = video(who, verb, when, session=chance.choice(["v1", "v2", None]), place=place, **times)
+    elif kind == 2:
+        made = cmi5(
+            who,
+            f"{ADL}{unit}",
+            when,
+            session=chance.choice("ab"),
+            registration=register,
+            says=says,
+            result=score,
+            **place,
+        )
+    elif kind == 3:
+        verb = chance.choice([f"{ACROSSX}posted", f"{TINCAN}viewed", f"{TINCAN}replied"])
+        made = lms(who, verb, thread, when, **place)
+    elif kind == 4:
+        verb = chance.choice(
+            ["http://activitystrea.ms/join", "http://activitystrea.ms/leave", f"{ADL}terminated"]
+        )
+        made = lms(who, verb, room, when, **place)
+    else:
+        verb = chance.choice([f"{TLA}scored", "http://activitystrea.ms/schema/1.0/submit"])
+        made = lms(who, verb, hand_in, when, result=score, parent=[task], **place)
+    row = lake_table([made], first=0).to_pylist()[0]
+    del row["seq"]
+    return {**row, "actor_key": who}
 
 
 def people(*who: str) -> dict[str, list[dict[str, Any]]]:

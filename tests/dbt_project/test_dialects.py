@@ -216,3 +216,25 @@ def test_an_attempt_belongs_to_its_assessment_and_not_to_the_sitting_or_the_topi
 def test_a_score_without_its_share_is_one_of_what_could_be_reached(built: Warehouse) -> None:
     scores = "select distinct event, score_scaled from fct_statement where event in ('submitted', 'completed') and score_scaled is not null"
     assert sorted(built.rows(scores)) == [("completed", 0.75), ("submitted", 0.75)]
+
+
+def test_an_event_is_activity_or_it_is_not(built: Warehouse) -> None:
+    """Measures ask by event, so that no event may be both; nor may a row of a seed stand twice."""
+    both = "select event from staging.event_map group by 1 having count(distinct is_activity) > 1"
+    assert built.rows(both) == []
+    assert built.rows("select field, position from staging.field_map group by all having count(*) > 1") == []
+    assert built.rows("select activity_type from staging.activity_type group by 1 having count(*) > 1") == []
+
+
+def test_a_clock_that_is_wrong_counts_at_the_time_of_storing(warehouse: Warehouse) -> None:
+    ahead, lost, near = (
+        cmi5("ada", f"{ADL}passed", when) for when in ("2027-01-01", "1970-01-01", "2026-09-08 10:04")
+    )
+    stored = {made["id"]: "2026-09-08 10:00" for made in (ahead, lost, near)}
+    warehouse.lake.append_table(lake_table([ahead, lost, near], first=0, stored=stored))
+    warehouse.dbt("build", "--select", "+stg_statement", "--exclude-resource-type", "test")
+    times = [
+        row[0].isoformat(" ", "minutes")
+        for row in warehouse.rows("select occurred_at from staging.stg_statement order by seq")
+    ]
+    assert times == ["2026-09-08 10:00", "2026-09-08 10:00", "2026-09-08 10:04"]

@@ -10,6 +10,7 @@ from typing import Any
 from tests.dbt_project import school
 from tests.dbt_project.build import Warehouse
 from tests.dbt_project.compare import differences
+from tests.dbt_project.dialects import anything
 from tests.dbt_project.lake import (
     ASSESSMENT,
     HOME_PAGE,
@@ -24,6 +25,16 @@ from tests.dbt_project.lake import (
     voiding,
 )
 from tests.scale import scaled
+
+FROM_EVENTS = (
+    "fct_session",
+    "fct_resource_use",
+    "fct_video_segment",
+    "fct_content_attempt",
+    "fct_forum_activity",
+    "fct_virtual_attendance",
+    "fct_assessment_result where graded_at is not null",
+)
 
 
 def refreshed(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
@@ -54,7 +65,7 @@ def busy_terms(chance: random.Random, count: int) -> list[dict[str, Any]]:
         seconds = chance.choice([None, 40.0, 5000.0])
         skills = chance.choice([None, ["add"], ["carry", "add"], ["new"]])
         order = chance.choice([{}, {"context_extensions": {"sequence": chance.randrange(9)}}])
-        kind = chance.randrange(9)
+        kind = chance.randrange(14)
         if kind <= 2:
             made.append(viewed(who, text, clicks=chance.choice([None, 3]), seconds=seconds, **place))
         elif kind <= 4:
@@ -85,6 +96,8 @@ def busy_terms(chance: random.Random, count: int) -> list[dict[str, Any]]:
                     ]
                 )
             )
+        elif kind >= 9:
+            made.append(anything(chance, who, text))
         else:
             made.append(
                 statement(
@@ -182,6 +195,8 @@ def test_increments_equal_a_full_refresh(warehouse: Warehouse, tmp_path: Path) -
     warehouse.build()
 
     assert warehouse.rows("select count(*) from fct_statement where is_voided")[0][0] > 20
+    for mart in FROM_EVENTS:
+        assert warehouse.rows(f"select count(*) from {mart}")[0][0] > 3, mart
     assert warehouse.rows("select count(*), bool_and(is_equal) from qc_reconciliation")[0][1] is True
     measures = "msr_item_response msr_skill fct_task msr_student msr_attendance msr_streak msr_badge msr_school_week msr_subgroup"
     for measure in ("msr_item where point_biserial is not null", *measures.split()):

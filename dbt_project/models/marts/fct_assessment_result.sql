@@ -1,20 +1,52 @@
+{%- set events = "('submitted', 'graded')" -%}
 {{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
-  'slice_of': 'int_statement_change', 'slice_keys': ['tenant', 'statement_id']}) }}
+  'slice_of': 'int_touched_activity', 'slice_keys': ['tenant', 'person_key', 'activity_key'], 'slice_if': 'slice.event in ' ~ events}) }}
+-- A mark that comes after the hand-in is that hand-in's; of several the newest. It stays apart from the score that the hand-in itself
+-- carries: a week's measures must not know what was marked later.
+with said as (
+    select *
+    from {{ ref('fct_statement') }}
+    where event in {{ events }} and not is_voided and person_key is not null and activity_key is not null
+    {% if is_incremental() and touched_only() -%}
+        and (tenant, person_key, activity_key) in (
+            select row(tenant, person_key, activity_key) from {{ ref('int_touched_activity') }} where event in {{ events }})
+    {%- endif %}
+    -- depends on {{ ref('int_touched_activity') }}
+),
+
+handed_in as (select * from said where event = 'submitted'),
+
+mark as (
+    select
+        handed_in.tenant,
+        handed_in.statement_id,
+        arg_max(graded.score_scaled, row(graded.occurred_at, graded.seq)) as graded_score_scaled,
+        max(graded.occurred_at) as graded_at
+    from (select * from said where event = 'graded' and score_scaled is not null) as graded
+    asof join handed_in
+        on handed_in.tenant = graded.tenant and handed_in.person_key = graded.person_key and handed_in.activity_key = graded.activity_key
+        and handed_in.occurred_at <= graded.occurred_at
+    group by all
+)
+
 select
-    change.tenant,
-    change.statement_id,
-    change.person_key,
-    change.school_key,
-    change.section_key,
-    change.course_key,
-    change.activity_key,
-    change.occurred_at as submitted_at,
-    change.occurred_date as submitted_date,
+    handed_in.tenant,
+    handed_in.statement_id,
+    handed_in.person_key,
+    handed_in.school_key,
+    handed_in.section_key,
+    handed_in.course_key,
+    handed_in.activity_key,
+    handed_in.occurred_at as submitted_at,
+    handed_in.occurred_date as submitted_date,
     activity.due_date,
-    cast(change.occurred_date - activity.due_date as integer) as days_late,
+    cast(handed_in.occurred_date - activity.due_date as integer) as days_late,
     activity.weight,
-    change.score_scaled,
-    change.is_banked
-from {{ ref('int_statement_change') }} as change
-left join {{ ref('dim_activity') }} as activity using (tenant, activity_key)
-where change.event = 'submitted' and not change.is_voided and change.person_key is not null
+    handed_in.score_scaled,
+    staged.is_banked,
+    mark.graded_score_scaled,
+    mark.graded_at
+from handed_in
+join {{ ref('stg_statement') }} as staged using (tenant, seq)
+left join mark on mark.tenant = handed_in.tenant and mark.statement_id = handed_in.statement_id
+left join {{ ref('dim_activity') }} as activity on activity.tenant = handed_in.tenant and activity.activity_key = handed_in.activity_key
