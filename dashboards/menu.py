@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import audit, credentials, health, people, rights, sections, system
+from dashboards.administrator import audit, credentials, health, people, rights, sections, sources, system
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -46,6 +46,7 @@ PAGES = (
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
     PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
+    PageSpec("administrator-sources", "Sources", ":material/rule:", ("administrator",), sources.render),
     PageSpec(
         "administrator-people", "People", ":material/manage_accounts:", ("administrator",), people.render
     ),

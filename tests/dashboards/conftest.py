@@ -114,7 +114,7 @@ def open_page(token: Callable[[schools.School, str], str]) -> Callable[..., AppT
     """Opens the page at `path` as the account of `role`, with query parameters."""
 
     def open_it(school: schools.School, role: str, path: str, **params: str) -> AppTest:
-        app = AppTest.from_string(SCRIPT, default_timeout=60)
+        app = AppTest.from_string(SCRIPT, default_timeout=300)
         app.session_state["token"] = token(school, role)
         app.query_params.update(params)
         return go(app, path)

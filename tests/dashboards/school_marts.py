@@ -469,6 +469,47 @@ def _quality() -> dict[str, list[Row]]:
                 ("dim_person", "person_key is unique", "block", 0, ""),
             )
         ],
+        "qc_quarantine": [
+            {
+                **tenant,
+                "seq": 100 * at + number,
+                "source": source,
+                "rule": rule,
+                "found": found,
+                "allowed": allowed,
+                "reason": reason,
+                "mend": mend,
+                "is_excluded": is_excluded,
+                "statement_id": f"00000000-0000-4000-8000-{100 * at + number:012}",
+                "platform": "http://lms.test",
+                "stored_date": s.AS_OF - dt.timedelta(days=number),
+            }
+            for at, (source, rule, found, allowed, reason, mend, is_excluded, count) in enumerate(
+                (
+                    (
+                        "moodle",
+                        "scaled_in_range",
+                        "<b>7.5</b>",
+                        "-1..1",
+                        "A scaled score lies between -1 and 1 (xAPI 4.2.2).",
+                        "Send result.score.raw with min and max, and scaled as their share.",
+                        True,
+                        3,
+                    ),
+                    (
+                        "open-edx",
+                        "actor_is_there",
+                        None,
+                        "an account",
+                        "The actor is an e-mail address.",
+                        "Switch the event sink to accounts.",
+                        False,
+                        5,
+                    ),
+                )
+            )
+            for number in range(count)
+        ],
         "qc_unmapped": [
             {
                 **tenant,

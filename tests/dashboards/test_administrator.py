@@ -261,6 +261,26 @@ class TestRights:
         assert "learnlake dashboards serve" in app.warning[0].value
 
 
+class TestSources:
+    def test_a_broken_rule_is_told_by_example_and_how_to_mend_it(
+        self, school: schools.School, open_page: Open
+    ) -> None:
+        app = open_page(school, "administrator", "administrator-sources")
+        said = text(app)
+        assert (
+            "2 rules are broken; 3 statements count in no figure until it is mended. Begin with moodle"
+            in said
+        )
+        value, allowed, mend = (said.index(one) for one in ("&lt;b&gt;7.5", "-1..1", "Send result.score.raw"))
+        assert value < allowed < mend and "<b>7.5" not in said
+        assert "since 18 Nov 2026, last on 20 Nov 2026" in said
+        assert "may name somebody and is not shown" in said
+        assert list(app.dataframe[0].value["Statements"]) == [3, 5]
+        app.selectbox(key="choose_source").set_value("open-edx").run()
+        assert app.query_params["source"] == "open-edx"
+        assert list(app.dataframe[0].value["Source"]) == ["open-edx"]
+
+
 class TestSystem:
     def test_a_key_is_made_once_shown_once_and_closed(
         self, own_school: schools.School, open_page: Open, administrator: str
