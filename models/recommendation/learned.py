@@ -9,7 +9,6 @@ import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -55,15 +54,10 @@ class RewardModel:
 
 @dataclasses.dataclass
 class LearnedPolicy:
-    """Ranks candidates by the reward that choices like them had. Registered and promoted like any model."""
-
-    kind: ClassVar[str] = "next-activity"
+    """Ranks candidates by the reward that choices like them had. Nothing lets it rank before `off_policy.verdict` has."""
 
     reward: RewardModel
-    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
-    card: dict[str, Any] = dataclasses.field(default_factory=dict)
-    name: str = "next-activity"
-    version: str = "learned-unregistered"
+    version: str = "learned"
 
     @classmethod
     def fit(cls, decisions: pl.DataFrame, rewards: pl.DataFrame) -> LearnedPolicy:
@@ -74,13 +68,12 @@ class LearnedPolicy:
         return pl.Series("score", self.reward.predict(candidates), dtype=pl.Float64)
 
     def save(self, folder: Path) -> None:
-        content = {"reward": dataclasses.asdict(self.reward), "metrics": self.metrics, "card": self.card}
-        (folder / "policy.json").write_text(json.dumps(content))
+        (folder / "policy.json").write_text(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def load(cls, folder: Path) -> LearnedPolicy:
         content = json.loads((folder / "policy.json").read_text())
-        return cls(RewardModel(**content.pop("reward")), **content)
+        return cls(RewardModel(**content["reward"]), content["version"])
 
 
 def rewards(

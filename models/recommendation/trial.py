@@ -278,7 +278,6 @@ def off_policy(size: Size, *, seed: int = 0) -> tuple[pl.DataFrame, LearnedPolic
     tracing = pilot(world, size, seed=1)
     earlier = log_term(world, tracing, size, {}, seed=3)
     learned = LearnedPolicy.fit(earlier.decisions, earlier.rewards)
-    learned.version = "learned"
     policies: dict[str, Policy] = {
         "ranked": Ranked(),
         "weakest ready first": WeakestFirst(),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 import duckdb
+from sqlalchemy import insert
 
 from learnlake.settings import Settings
 from models import registry
-from people import consent_record
+from people import consent_record, lake
 from people.consent import Decision
-from people.db import open_people, school_day
+from people.db import bump_revision, now, open_people, school_day, writing
+from people.tables import learning_override
 from pipelines import stages
 from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
 from warehouse import snapshot
@@ -52,9 +54,14 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     _run(settings)
     scored = _people(settings, "select person_key from prd_mastery")
     assert len(scored) == LEARNERS
-    gone = min(scored)
+    gone, taught = min(scored), max(scored)
     _say(settings, gone, "withdrawn")
+    _decide(settings, gone, taught)
     _run(settings)
+    suggested = _people(settings, "select person_key from prd_next_activity where kind = 'assigned'")
+    assert suggested == {taught}, (
+        "a teacher's word counts in the next run, but not for who refused predictions"
+    )
     for table in ("prd_mastery", "prd_next_activity", "prd_risk"):
         assert gone not in _people(settings, f"select person_key from {table}")
     assert _people(settings, "select person_key from prd_mastery") == scored - {gone}
@@ -62,9 +69,26 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     assert gone in _people(settings, "select person_key from fct_attempt")  # the record itself stays
 
     [mastery, _risk] = stages.train(settings, trigger="test")
-    card = registry.load(settings.home, registry.model_name("mastery", "t")).card
     assert mastery.version == "2"
+    card = registry.load(settings.home, registry.model_name("mastery", "t"), "2").card
     assert card["data"]["students"] == LEARNERS - 1
+
+
+def _decide(settings: Settings, *people: str) -> None:
+    """A teacher's decisions, as `people.overrides` keeps them once it has checked who asks."""
+    [activity_key] = _people(settings, "select min(activity_key) from fct_attempt")
+    engine = open_people(settings)
+    with writing(engine) as connection:
+        for person_key in people:
+            [section_key] = _people(
+                settings, f"select section_key from brg_enrolment where person_key = '{person_key}'"
+            )
+            values = {"tenant": "t", "section_key": section_key, "person_key": person_key, "action": "assign"}
+            values |= {"activity_key": activity_key, "reason": "for a test", "granted_by": "p_teacher"}
+            dated = {"begin_date": school_day(engine), "end_date": school_day(engine), "granted_at": now()}
+            connection.execute(insert(learning_override).values(**values, **dated, is_active=True))
+        bump_revision(connection)
+    lake.publish(engine, settings.home)
 
 
 def _say(settings: Settings, person_key: str, decision: str) -> None:
