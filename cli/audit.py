@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.engine import people_engine
 from learnlake.clock import utc_now
 from learnlake.errors import InputError
 from learnlake.settings import get_settings
@@ -94,16 +96,8 @@ def search(
     entry = audit.AuditEntry(tenant or "", audit.operator_key(), "search-audit", resource, "command line")
     audit.append(home.audit_db, entry)
     rows = [[str(getattr(entry, name)) for name in _SHOWN] for entry in found]
-    if as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(_SHOWN)
-        writer.writerows(rows)
-        return
-    table = Table(*_SHOWN)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(f"{len(found)} entries" + (", perhaps more: see --limit" if len(found) == limit else ""))
+    more = ", perhaps more: see --limit" if len(found) == limit else ""
+    _show(_SHOWN, rows, f"{len(found)} entries{more}", as_csv=as_csv)
 
 
 @app.command()
@@ -134,11 +128,9 @@ def disclosures(
     """To whom outside the school a person's record was given, for the family to see."""
     from learnlake import audit
     from people import disclosures as told
-    from people.db import open_people
 
-    engine = open_people(get_settings())
-    found = told.of_person(engine, tenant, person)
-    engine.dispose()
+    with people_engine() as engine:
+        found = told.of_person(engine, tenant, person)
     entry = audit.AuditEntry(
         tenant, audit.operator_key(), "list-disclosures", f"person:{person}", "command line"
     )
@@ -156,6 +148,11 @@ def disclosures(
         )
         for one in found
     ]
+    _show(heading, rows, f"{len(rows)} disclosures outside the school.", as_csv=as_csv)
+
+
+def _show(heading: Sequence[str], rows: Sequence[Sequence[str]], summary: str, *, as_csv: bool) -> None:
+    """A table and a line below it, or bare CSV."""
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(heading)
@@ -165,7 +162,7 @@ def disclosures(
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    console.print(f"{len(rows)} disclosures outside the school.")
+    console.print(summary)
 
 
 def _day(text: str) -> dt.date:

@@ -17,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import filters
+from cli.engine import people_engine
 from learnlake import audit
 from learnlake.errors import InputError
 from learnlake.log import configure_logging
@@ -41,16 +43,12 @@ def add(
         typer.Option(help="Environment variable with the secret, set wherever the forwarder runs."),
     ] = None,
     secret_file: Annotated[Path | None, typer.Option(help="File with the secret.")] = None,
-    verb: Annotated[str | None, typer.Option(help="Only statements with this verb (IRI).")] = None,
-    activity: Annotated[str | None, typer.Option(help="Only those about this activity (IRI).")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only those of this agent (JSON, as in xAPI).")] = None,
-    registration: Annotated[str | None, typer.Option(help="Only those of this registration (UUID).")] = None,
-    related_activities: Annotated[
-        bool, typer.Option("--related-activities", help="The activity may stand in the context too.")
-    ] = False,
-    related_agents: Annotated[
-        bool, typer.Option("--related-agents", help="The agent may stand anywhere.")
-    ] = False,
+    verb: filters.Verb = None,
+    activity: filters.Activity = None,
+    agent: filters.Agent = None,
+    registration: filters.Registration = None,
+    related_activities: filters.RelatedActivities = False,
+    related_agents: filters.RelatedAgents = False,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Send what is stored already, too.")
     ] = False,
@@ -63,7 +61,7 @@ def add(
 
     settings = get_settings()
     settings.home.create()
-    filters = {
+    chosen = {
         "verb": verb,
         "activity": activity,
         "agent": agent,
@@ -86,7 +84,7 @@ def add(
             tenant=tenant,
             login=key,
             secret=secret,
-            filters=filters,
+            filters=chosen,
             is_from_start=from_start,
             allows_http=allow_http,
         )
@@ -247,20 +245,18 @@ def _keep_secret(settings: Settings, name: str) -> Path:
 def _disclosed(settings: Settings, tenant: str, name: str) -> Iterator[None]:
     """Families can read that everybody's statements go to `name`: noted before the first one goes, ended if none will."""
     from people import disclosures
-    from people.db import open_people
 
-    engine = open_people(settings)
-    disclosures.record(
-        engine,
-        tenant,
-        recipient=name,
-        purpose="forwarding",
-        what=_FORWARDED,
-        person_keys=None,
-        actor_key=audit.operator_key(),
-        source="command line",
-    )
-    engine.dispose()
+    with people_engine(settings) as engine:
+        disclosures.record(
+            engine,
+            tenant,
+            recipient=name,
+            purpose="forwarding",
+            what=_FORWARDED,
+            person_keys=None,
+            actor_key=audit.operator_key(),
+            source="command line",
+        )
     try:
         yield
     except BaseException:
@@ -270,11 +266,9 @@ def _disclosed(settings: Settings, tenant: str, name: str) -> Iterator[None]:
 
 def _end_disclosure(settings: Settings, tenant: str, name: str) -> None:
     from people import disclosures
-    from people.db import open_people
 
-    engine = open_people(settings)
-    disclosures.end(engine, tenant, recipient=name, what=_FORWARDED, actor_key=audit.operator_key())
-    engine.dispose()
+    with people_engine(settings) as engine:
+        disclosures.end(engine, tenant, recipient=name, what=_FORWARDED, actor_key=audit.operator_key())
 
 
 def _note(settings: Settings, tenant: str, action: str, name: str) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.people import Tenant, console, note, people_engine, table_of
+from cli.engine import people_engine
+from cli.people import Tenant, console, note, table_of
 from learnlake.errors import InputError
 from learnlake.settings import get_settings
 

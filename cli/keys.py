@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from cli.engine import people_engine
 from learnlake import audit
-from learnlake.settings import get_settings
 
 app = typer.Typer(help="Keys that names and identifiers in people.db are sealed with.", no_args_is_help=True)
 console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
@@ -18,19 +18,14 @@ console = Console(soft_wrap=True, markup=False, emoji=False, highlight=False)
 def rotate() -> None:
     """Seal every identity under a new key. Broken off, the next one goes on; services may run meanwhile."""
     from people import key_rotation
-    from people.db import open_people
 
-    settings = get_settings()
-    settings.home.create()
-    engine = open_people(settings)
-    with Progress(console=console) as bar:
+    with people_engine() as engine, Progress(console=console) as bar:
         task = bar.add_task("sealing", total=None)
         newest, count = key_rotation.rotate(
             engine,
             actor_key=audit.operator_key(),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    engine.dispose()
     console.print(
         f"{count} rows sealed anew under {newest}. Old keys still open rows: `learnlake keys retire` drops them."
     )
@@ -40,11 +35,9 @@ def rotate() -> None:
 def retire() -> None:
     """Drop old keys once nothing is sealed under them. Wait until services and imports from before the rotation have ended."""
     from people import key_rotation
-    from people.db import open_people
 
-    engine = open_people(get_settings())
-    dropped = key_rotation.retire(engine, actor_key=audit.operator_key())
-    engine.dispose()
+    with people_engine() as engine:
+        dropped = key_rotation.retire(engine, actor_key=audit.operator_key())
     console.print(f"{dropped} old keys dropped.")
 
 
@@ -52,11 +45,9 @@ def retire() -> None:
 def list_() -> None:
     """The keys in use, by id, and how many rows each seals."""
     from people import key_rotation
-    from people.db import open_people
 
-    engine = open_people(get_settings())
     table = Table("key", "rows")
-    for key, count in key_rotation.state(engine):
-        table.add_row(key, f"{count:,}")
-    engine.dispose()
+    with people_engine() as engine:
+        for key, count in key_rotation.state(engine):
+            table.add_row(key, f"{count:,}")
     console.print(table)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli import filters
 from cli.forward import app as forward_app
 from cli.progress import StageBars
 from learnlake.errors import InputError
@@ -187,16 +188,12 @@ def export(
     tenant: Annotated[str, typer.Option(help="Whose statements.")] = "default",
     since: Annotated[str | None, typer.Option(help="Only those stored after this time (ISO 8601).")] = None,
     until: Annotated[str | None, typer.Option(help="Only those stored up to this time (ISO 8601).")] = None,
-    verb: Annotated[str | None, typer.Option(help="Only those with this verb (IRI).")] = None,
-    activity: Annotated[str | None, typer.Option(help="Only those about this activity (IRI).")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only those of this agent (JSON, as in xAPI).")] = None,
-    registration: Annotated[str | None, typer.Option(help="Only those of this registration (UUID).")] = None,
-    related_activities: Annotated[
-        bool, typer.Option("--related-activities", help="The activity may stand in the context too.")
-    ] = False,
-    related_agents: Annotated[
-        bool, typer.Option("--related-agents", help="The agent may stand anywhere.")
-    ] = False,
+    verb: filters.Verb = None,
+    activity: filters.Activity = None,
+    agent: filters.Agent = None,
+    registration: filters.Registration = None,
+    related_activities: filters.RelatedActivities = False,
+    related_agents: filters.RelatedAgents = False,
     credential: Annotated[str | None, typer.Option(help="Only what this key has stored.")] = None,
 ) -> None:
     """Write a tenant's statements to a file, in the order they were stored. Broken off, it goes on where it was."""

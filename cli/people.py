@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.engine import people_engine
 from learnlake.errors import InputError, RosterError
 from learnlake.settings import get_settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from people.oneroster import RosterReport
 
 roster_app = typer.Typer(help="OneRoster files: who is who.", no_args_is_help=True)
@@ -499,19 +496,6 @@ def table_of(key: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, overflow="fold")
     return table
-
-
-@contextlib.contextmanager
-def people_engine() -> Iterator[Engine]:
-    from people.db import open_people
-
-    settings = get_settings()
-    settings.home.create()
-    engine = open_people(settings)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _password(from_stdin: bool) -> str:

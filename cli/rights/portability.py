@@ -7,6 +7,7 @@ import secrets
 import zipfile
 from pathlib import Path
 
+from cli.engine import people_engine
 from cli.rights.rooms import rooms
 from learnlake import audit
 from learnlake.clock import utc_now
@@ -14,7 +15,6 @@ from learnlake.errors import InputError
 from learnlake.protocols import Subject
 from learnlake.settings import Settings
 from people import disclosures
-from people.db import open_people
 
 _README = """What this is
 
@@ -70,18 +70,17 @@ def export_person(
 
 
 def _disclose(settings: Settings, subject: Subject, recipient: str, actor_key: str) -> None:
-    engine = open_people(settings)
-    disclosures.record(
-        engine,
-        subject.tenant,
-        recipient=recipient,
-        purpose="portability",
-        what="the whole record",
-        person_keys=[subject.person_key],
-        actor_key=actor_key,
-        source="command line",
-    )
-    engine.dispose()
+    with people_engine(settings) as engine:
+        disclosures.record(
+            engine,
+            subject.tenant,
+            recipient=recipient,
+            purpose="portability",
+            what="the whole record",
+            person_keys=[subject.person_key],
+            actor_key=actor_key,
+            source="command line",
+        )
 
 
 def _write(settings: Settings, subject: Subject, file: object) -> list[tuple[str, str]]:
