@@ -172,7 +172,8 @@ class TestAudit:
         assert told(own_school, "search-audit")[0].resource == f"person:{student}"
         assert told(own_school, "list-disclosures")[0].actor_key == administrator
         app.run()
-        assert len(told(own_school, "search-audit")) == 1, "the same question is noted once"
+        asked = [one for one in told(own_school, "search-audit") if student in one.resource]
+        assert len(asked) == 1, "the same question is noted once"
         app.text_input(key="find_actor").set_value("operator:999").run()
         assert "No entry fits" in text(app) and app.query_params["actor"] == "operator:999"
 
@@ -316,7 +317,8 @@ class TestSystem:
         assert "20 days disagree between the store, the lake and the marts" in text(app)
         by_heading = {next(iter(one.value.columns)): one.value for one in app.dataframe}
         assert list(by_heading["Built (UTC)"]["State"]) == ["shown now"]
-        assert list(by_heading["Day"]["People"]) == [1], "the administrator of this test"
+        everybody = {entry.actor_key for entry in told(own_school, "log-in") if entry.result == "allowed"}
+        assert sum(by_heading["Day"]["People"]) == len(everybody) > 0
         known = by_heading["Setting"].set_index("Setting")
         assert known.loc["LEARNLAKE_HOME", "Value"] == str(own_school.settings.home.path)
         assert known.loc["LEARNLAKE_HOME", "State"] == "changed"
