@@ -360,6 +360,11 @@ class Settings(BaseSettings):
         "worse model harms few.",
     )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
+    effect_min_people: int = Field(
+        10,
+        ge=5,
+        description="Graded students on either side before a resource's users are compared with the others: an interval of fewer is all chance.",
+    )
     item_min_people: int = Field(
         30,
         ge=10,

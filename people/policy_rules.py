@@ -47,7 +47,7 @@ _EVENTS = {"student": PERSON, "teacher": SECTION, "assistant": SECTION, "analyst
 _GROUPS = {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT}
 # Of a school as a whole
 _SCHOOL = {"principal": SCHOOL, "analyst": TENANT}
-# Of test items over everybody who answered them, groups under five left out: for those who write and use them
+# Of items and resources over everybody who used them, groups under five left out: for those who write and choose them
 _ITEMS = dict.fromkeys(("teacher", "assistant", "principal", "analyst"), TENANT)
 # A prediction about a person, which isn't a record of what the person did: those who can help
 _JUDGEMENT = {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL, "analyst": TENANT}
@@ -89,6 +89,7 @@ RULES: Final[Rules] = {
     "msr_skill": _GROUPS,
     "msr_item": _ITEMS,
     "msr_item_response": _ITEMS,
+    "msr_resource_effect": _ITEMS,
     "prd_mastery": _RECORD,
     "prd_risk": _JUDGEMENT,
     "prd_next_activity": {
@@ -103,6 +104,9 @@ RULES: Final[Rules] = {
     "qc_reconciliation": _OPERATIONS,
     "qc_check": _OPERATIONS,
     "qc_unmapped": _OPERATIONS,
+    "qc_orphan": _OPERATIONS,
+    "qc_unknown_actor": _OPERATIONS,
+    "qc_unknown_activity": _OPERATIONS,
     "qc_quarantine": _OPERATIONS,
     "qc_drift": _OPERATIONS,
 }

@@ -28,6 +28,7 @@ THRESHOLDS = (
     "session_gap_minutes",
     "at_risk_share",
     "small_group_size",
+    "effect_min_people",
     "item_min_people",
     "item_rival_share",
 )

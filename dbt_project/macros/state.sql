@@ -13,7 +13,7 @@
 {% macro definitions() %}
   {% set parts = [var('catalogue_dir') | string] %}
   {% for name in ('session_gap_minutes', 'inactive_days', 'chronic_absence_rate', 'chronic_absence_min_days', 'completion_share',
-      'small_group_size', 'item_min_people', 'item_rival_share') %}
+      'small_group_size', 'effect_min_people', 'item_min_people', 'item_rival_share') %}
     {% do parts.append(name ~ '=' ~ var(name)) %}
   {% endfor %}
   {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.resource_type in ('model', 'seed') %}

@@ -127,7 +127,7 @@ def test_increments_equal_a_full_refresh(warehouse: Warehouse, tmp_path: Path) -
     size = len(rows) // 5
     batches = [rows[n * size : (n + 1) * size] for n in range(4)] + [rows[4 * size :]]
     tables = school.people()
-    warehouse.definitions = {"small_group_size": 1}
+    warehouse.definitions = {"small_group_size": 1, "effect_min_people": 1}
 
     # 1: the term has just begun
     warehouse.as_of = "2026-09-08"
@@ -198,7 +198,7 @@ def test_increments_equal_a_full_refresh(warehouse: Warehouse, tmp_path: Path) -
     for mart in FROM_EVENTS:
         assert warehouse.rows(f"select count(*) from {mart}")[0][0] > 3, mart
     assert warehouse.rows("select count(*), bool_and(is_equal) from qc_reconciliation")[0][1] is True
-    measures = "msr_item_response msr_skill fct_task msr_student msr_attendance msr_streak msr_badge msr_school_week msr_subgroup"
+    measures = "msr_item_response msr_skill fct_task msr_student msr_attendance msr_streak msr_badge msr_school_week msr_subgroup intermediate.int_resource_use"
     for measure in ("msr_item where point_biserial is not null", *measures.split()):
         assert warehouse.rows(f"select count(*) from {measure}")[0][0] > 2, measure
     assert differences(warehouse.path, refreshed(warehouse, tmp_path).path) == {}

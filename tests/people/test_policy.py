@@ -67,6 +67,7 @@ TABLE = {
     "msr_skill": "ssh---t",
     "msr_item": "ttt---t",
     "msr_item_response": "ttt---t",
+    "msr_resource_effect": "ttt---t",
     "prd_mastery": "sshpp-t",
     "prd_risk": "ssh---t",
     "prd_next_activity": "ss-pp-t",
@@ -75,6 +76,9 @@ TABLE = {
     "qc_reconciliation": "-----tt",
     "qc_check": "-----tt",
     "qc_unmapped": "-----tt",
+    "qc_orphan": "-----tt",
+    "qc_unknown_actor": "-----tt",
+    "qc_unknown_activity": "-----tt",
     "qc_quarantine": "-----tt",
     "qc_drift": "-----tt",
 }

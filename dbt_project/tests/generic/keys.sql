@@ -13,6 +13,14 @@ from {{ model }}
 where {% for column in columns %}{{ column }} is null{% if not loop.last %} or {% endif %}{% endfor %}
 {% endtest %}
 
+{# Both at once, for what no contract holds: unique, and only those columns null that say so. #}
+{% test primary_key(model, columns, nullable=[]) %}
+select {{ columns | join(', ') }}, count(*) as row_count
+from {{ model }}
+group by all
+having count(*) > 1 {% for column in columns if column not in nullable %}or {{ column }} is null {% endfor %}
+{% endtest %}
+
 {# A key that is not null names a row of the other mart, in the same tenant. #}
 {% test points_to(model, column, to, field) %}
 select distinct child.tenant, child.{{ column }}

@@ -1,0 +1,18 @@
+{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+  'slice_of': 'int_touched_use', 'slice_keys': ['tenant', 'person_key', 'section_key', 'activity_key']}) }}
+-- Which pages and videos a person has used in a section.
+select
+    tenant,
+    person_key,
+    section_key,
+    activity_key,
+    count(*) as use_count,
+    min(occurred_date) as first_date
+from {{ ref('fct_statement') }}
+where person_key is not null and section_key is not null and activity_key is not null and not is_voided and {{ is_use('event') }}
+    {% if is_incremental() and touched_only() -%}
+    and (tenant, person_key, section_key, activity_key) in (
+        select row(tenant, person_key, section_key, activity_key) from {{ ref('int_touched_use') }})
+    {%- endif %}
+    -- depends on {{ ref('int_touched_use') }}
+group by all
