@@ -46,7 +46,11 @@ ENTRIES = (
     Entry("evaluate", "cli.evaluate:app", "Held-out students and later sessions, beside the baselines."),
     Entry("promote", "cli.models:app/promote", "Make a registered version the one that scores."),
     Entry("rollback", "cli.models:app/rollback", "Go back to the version that scored before."),
+    Entry("canary", "cli.models:app/canary", "Let a version score some people beside the champion."),
     Entry("models", "cli.models:app/models", "Registered versions of each model."),
+    Entry(
+        "reproduce", "cli.reproduce:app/reproduce", "Make a published prediction again, to the last digit."
+    ),
     Entry("export", "cli.warehouse:app/export", "A whole mart as CSV, JSON or Parquet."),
     Entry("sql", "cli.warehouse:app/sql", "Read-only SQL over the newest snapshot."),
     Entry("reconcile", "cli.warehouse:app/reconcile", "Store = lake = marts, per tenant and day."),

@@ -319,7 +319,11 @@ class Settings(BaseSettings):
     )
     duckdb_memory_limit: str = Field("4GB", description="Memory that DuckDB may use in a pipeline run.")
     duckdb_threads: int = Field(2, description="Threads that DuckDB may use in a pipeline run.")
-    snapshots_kept: int = Field(3, description="Published snapshots kept, besides those in use.")
+    snapshots_kept: int = Field(
+        4,
+        description="Published snapshots kept, besides those in use: the newest and three before it, so that a prediction from three "
+        "snapshots ago can be made again (`learnlake reproduce`).",
+    )
 
     # Definitions (DESIGN decision 8): each threshold is named once, with its reason
     today: dt.date | None = Field(

@@ -27,6 +27,9 @@ LEAST_ROWS = 50
 """Student-weeks a window needs; fewer move by chance."""
 RISK = "risk"
 """The pseudo-feature under which the model's predictions are compared."""
+WHOLE_TENANT = "all"
+"""Scope of a comparison of a tenant's whole sessions."""
+CAUSE = "students of this session differ from those of the session before, or are recorded otherwise"
 _ALIKE = ("week", "days_before_start_registered", "weighted_mean_score", "score_sum", "points_share")
 WATCHED: tuple[str, ...] = tuple(
     name
@@ -106,7 +109,10 @@ def compare(
         rows.append(
             {
                 "tenant": found.current["tenant"][0],
+                "scope": WHOLE_TENANT,
+                "kind": "prediction" if name == RISK else "input",
                 "feature": name,
+                "cause": CAUSE,
                 "reference_window": found.reference_name,
                 "current_window": found.current_name,
                 "statistic_name": STATISTIC if is_measured else "missing share",

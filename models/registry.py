@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import learnlake
 from learnlake.clock import utc_now
 from learnlake.errors import InputError, ModelError
 from learnlake.home import Home
 from models.card import write_card
+from models.code import code_version
 
 CHAMPION = "champion"
 CANARY = "canary"
@@ -120,7 +120,7 @@ def register(
         folder = Path(made)
         model.save(folder)
         text = write_card(
-            name=name, facts=card, metrics=metrics, code_version=learnlake.__version__, made_at=utc_now()
+            name=name, facts=card, metrics=metrics, code_version=code_version(), made_at=utc_now()
         )
         (folder / "model-card.md").write_text(text)
         (folder / "model-card.json").write_text(json.dumps({**card, "metrics": dict(metrics)}, default=str))
@@ -136,7 +136,7 @@ def register(
             **(tags or {}),
             _PATH_TAG: str(path),
             _KIND_TAG: model.kind,
-            "code_version": learnlake.__version__,
+            "code_version": code_version(),
         },
     )
     return str(version.version)
@@ -241,6 +241,12 @@ def champion_version(home: Home, name: str) -> str | None:
     """The champion's version, or None before the first promotion. Reads one small file."""
     pointer = _pointer(home, name)
     return pointer["version"] if pointer else None
+
+
+def versions_in_force(home: Home, name: str) -> set[str]:
+    """The versions that score now: the champion's and, during a trial, the other's. Reads small files only."""
+    found = (_pointer(home, name, alias) for alias in (CHAMPION, CANARY))
+    return {str(entry["version"]) for entry in found if entry is not None}
 
 
 def champions(home: Home) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 from typing import Any
 
@@ -89,4 +90,27 @@ def _judged(home: Home, name: str, kind: str, read: Read) -> Verdict:
         champion = registry.load(home, name)
     except ModelError as error:
         return Verdict(True, f"promoted: the champion cannot score any more ({error.what})")
+    if gone := _gone(kind, champion, read):
+        return Verdict(
+            True, f"promoted: the champion has learned from {gone} whose record may not be used any more"
+        )
     return challenge.challenge(kind, champion, read)
+
+
+def _gone(kind: str, champion: Any, read: Read) -> int:
+    """How many people the champion has learned from who were erased since, or refuse predictions now. Its card has their number, not their keys."""
+    learned, since = champion.card.get("data", {}).get("students"), champion.card.get(TRAINED_UNTIL)
+    if learned is None or since is None:
+        return 0
+    if kind == "mastery":
+        answers = read("fct_attempt").drop_nulls(["person_key", "skill_key", "is_correct"])
+        newest: dt.datetime | None = answers["responded_at"].max()  # type: ignore[assignment]
+        moment = dt.datetime.fromisoformat(since).replace(tzinfo=newest.tzinfo if newest else None)
+        left = answers.filter(pl.col("responded_at") <= moment)["person_key"].n_unique()
+    else:
+        from models.risk.evaluate import finished_rows
+
+        sessions = read("dim_academic_session").filter(pl.col("start_date") <= dt.date.fromisoformat(since))
+        rows = finished_rows(read("msr_student_week"), read("fct_outcome"), sessions)
+        left = rows["person_key"].n_unique()
+    return max(0, int(learned) - left)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
 from models import registry
+from models.retraining import KINDS
 
-KINDS = ("mastery", "risk")
 _WHY = (
-    "its parameters are sums over many learners and hold no row of any; the next training (02:00 UTC, or `learnlake train`) "
-    "learns without the person"
+    "its parameters are sums over many learners and hold no row of any; the next training (monthly, on drift, or `learnlake train`) "
+    "learns without the person and takes this one's place"
 )
 
 

@@ -99,6 +99,7 @@ RULES: Final[Rules] = {
         "guardian": PERSON,
         "analyst": TENANT,
     },
+    "prd_record": _OPERATIONS,
     "qc_build": _OPEN,
     "qc_freshness": _OPEN,
     "qc_reconciliation": _OPERATIONS,

@@ -34,6 +34,7 @@ PREDICTIONS: dict[str, tuple[str, ...]] = {
         *("prd_mastery", "mastery_model", "fct_attempt", "fct_statement", "brg_enrolment"),
         *("dim_activity", "dim_skill", "brg_activity_skill", "brg_skill_prerequisite"),
     ),
+    "prd_record": ("prd_mastery", "prd_risk", "fct_attempt", "msr_student_week"),
 }
 """Each prediction mart and what it is made from."""
 TRIGGER_TAG = "learnlake/trigger"

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from learnlake.settings import Settings
-from pipelines import alerts, assets, checks, lineage, resources, schedules, sensors
+from pipelines import alerts, assets, checks, lineage, resources, retraining, schedules, sensors
 from pipelines.policies import RETRIES, fresh, run_tags
 
 
@@ -42,8 +42,12 @@ def definitions(settings: Settings) -> dg.Definitions:
         ),
         asset_checks=[contract_checks],
         jobs=[incremental, training, drift, backfill, suites],
-        sensors=[*sensors.source_sensors(settings, incremental), alerts.failure_sensor(settings)],
-        schedules=schedules.nightly([suites, drift, training]),
+        sensors=[
+            *sensors.source_sensors(settings, incremental),
+            retraining.drift_sensor(settings, training),
+            alerts.failure_sensor(settings),
+        ],
+        schedules=[*schedules.nightly([suites, drift]), schedules.monthly(training)],
         resources={resources.RUN: resources.working_file(settings)},
         executor=dg.in_process_executor,
     )

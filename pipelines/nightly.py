@@ -21,30 +21,42 @@ log = logging.getLogger(__name__)
 
 
 def measure_drift(working: Working, tenants: list[str]) -> pl.DataFrame:
-    """Compare each tenant's running session with the one before, keep the rows in `qc_drift` and a page of it; answer them."""
-    from models import drift
+    """Compare each tenant's weeks by school, its courses' terms, and its running session with the one before; answer the rows of `qc_drift`.
 
-    found: list[pl.DataFrame] = []
-    for tenant in tenants:
-        read = training.from_working(working, tenant)
-        try:
-            windows = drift.windows(read("msr_student_week"), read("dim_academic_session"))
-        except ModelError as error:
-            log.info("no drift measured", extra={"tenant": tenant, "reason": error.what})
-            continue
-        found.append(
-            drift.compare(
-                windows,
-                checked_at=utc_now(),
-                model=_risk_model(working, tenant),
-                html=working.home.reports / f"drift-{tenant}.html",
-            )
-        )
+    A page of the last is kept for reading.
+    """
+    found = [part for tenant in tenants for part in _drift_of(working, tenant) if len(part)]
     if not found:
         return working.frame("from main.qc_drift where false")
-    rows = pl.concat(found)
+    rows = pl.concat([part.select(found[0].columns) for part in found])
     working.replace_rows("qc_drift", rows, ["tenant"])
     return rows
+
+
+def _drift_of(working: Working, tenant: str) -> list[pl.DataFrame]:
+    from models import drift, drift_weeks
+
+    read = training.from_working(working, tenant)
+    weeks, sessions = read("msr_student_week"), read("dim_academic_session")
+    found = [
+        drift_weeks.compare(
+            weeks,
+            read("fct_attempt"),
+            sessions,
+            model=_model(working, "mastery", tenant),
+            checked_at=utc_now(),
+        )
+    ]
+    try:
+        windows = drift.windows(weeks, sessions)
+    except ModelError as error:
+        log.info("sessions not compared", extra={"tenant": tenant, "reason": error.what})
+        return found
+    page = working.home.reports / f"drift-{tenant}.html"
+    return [
+        *found,
+        drift.compare(windows, checked_at=utc_now(), model=_model(working, "risk", tenant), html=page),
+    ]
 
 
 def validate(settings: Settings) -> pl.DataFrame:
@@ -68,8 +80,8 @@ def validate(settings: Settings) -> pl.DataFrame:
     return results
 
 
-def _risk_model(working: Working, tenant: str) -> object | None:
-    name = registry.model_name("risk", tenant)
+def _model(working: Working, kind: str, tenant: str) -> Any:
+    name = registry.model_name(kind, tenant)
     return registry.load(working.home, name) if registry.champion_version(working.home, name) else None
 
 

@@ -5,14 +5,18 @@ Only people and sections whose facts this run computed anew are scored again, un
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
+from learnlake.clock import utc_now
 from models import recommendation, registry
+from models.code import code_version
+from models.mastery.sequences import ATTEMPT_COLUMNS
 from pipelines.progress import Progress
-from warehouse import generations
+from warehouse import generations, records
 from warehouse.build import Working
 from warehouse.tables import quoted
 
@@ -49,22 +53,25 @@ def tenants(working: Working) -> list[str]:
 def _drop_refused(working: Working) -> None:
     """Take away what was predicted about people before they refused, those who have left their sections included."""
     refused = working.frame(_REFUSED)
-    for table in (MASTERY, RISK, NEXT_ACTIVITY):
+    for table in (MASTERY, RISK, NEXT_ACTIVITY, records.TABLE):
         none = working.frame(f"from main.{quoted(table)} where false")
         working.replace_rows(table, none, _PERSON, scope=refused)
 
 
 def _mastery(working: Working, tenant: str) -> int:
     people = _people_to_score(working, tenant, MASTERY)
-    model = _champion(working, "mastery", tenant) if len(people) else None
-    if model is None:
+    force = _in_force(working, "mastery", tenant) if len(people) else None
+    if force is None:
         return 0
-    rows = model.score(
-        _rows(working, "fct_attempt", people, _PERSON),
-        working.window.as_of,
-        mastery_threshold=working.settings.mastery_threshold,
-    )
+    threshold = working.settings.mastery_threshold
+
+    def scored(model: Any, attempts: pl.DataFrame) -> pl.DataFrame:
+        rows: pl.DataFrame = model.score(attempts, working.window.as_of, mastery_threshold=threshold)
+        return rows
+
+    rows = _by_arm(force, _rows(working, "fct_attempt", people, _PERSON), "person_key", scored)
     working.replace_rows(MASTERY, rows, _PERSON, scope=people)
+    _record(working, "mastery", tenant, force, people, rows, {"mastery_threshold": threshold})
     return len(rows)
 
 
@@ -74,25 +81,95 @@ def _risk(working: Working, tenant: str) -> int:
     sections = working.frame(
         f"select distinct tenant, section_key from {source} where tenant = $tenant", {"tenant": tenant}
     )
-    model = _champion(working, "risk", tenant) if len(sections) else None
-    if model is None:
+    force = _in_force(working, "risk", tenant) if len(sections) else None
+    if force is None:
         return 0
-    rows = model.score(
-        _rows(working, "msr_student_week", sections, _SECTION),
-        working.window.as_of,
-        at_risk_share=working.settings.at_risk_share,
-        enrolments=_rows(working, "brg_enrolment", sections, _SECTION),
-    )
+    enrolments = _rows(working, "brg_enrolment", sections, _SECTION)
+    share = working.settings.at_risk_share
+
+    def scored(model: Any, weeks: pl.DataFrame) -> pl.DataFrame:
+        rows: pl.DataFrame = model.score(
+            weeks, working.window.as_of, at_risk_share=share, enrolments=enrolments
+        )
+        return rows
+
+    rows = _by_arm(force, _rows(working, "msr_student_week", sections, _SECTION), "section_key", scored)
     working.replace_rows(RISK, rows, _SECTION, scope=sections)
+    _record(working, "risk", tenant, force, sections, rows, {"at_risk_share": share})
     return len(rows)
+
+
+def _by_arm(
+    force: registry.InForce,
+    inputs: pl.DataFrame,
+    key: str,
+    scored: Callable[[Any, pl.DataFrame], pl.DataFrame],
+) -> pl.DataFrame:
+    """`inputs` scored by the champion and, during a trial, the other model's share by that one."""
+    if force.canary is None:
+        return scored(force.champion, inputs)
+    units = inputs[key].unique().to_list()
+    in_trial = pl.col(key).is_in([unit for unit in units if force.arm(unit) == registry.CANARY])
+    return pl.concat(
+        [scored(force.champion, inputs.filter(~in_trial)), scored(force.canary, inputs.filter(in_trial))]
+    )
+
+
+def _record(
+    working: Working,
+    kind: str,
+    tenant: str,
+    force: registry.InForce,
+    scope: pl.DataFrame,
+    rows: pl.DataFrame,
+    parameters: dict[str, Any],
+) -> None:
+    """Keep with what each of `rows` was made, so that it can be made again."""
+    unit = records.UNIT[kind]
+    units = rows[unit].unique().sort().to_list()
+    hashes = records.features_hashes(working.connection, kind, tenant, units, inputs_of(kind))
+    made = pl.DataFrame(
+        {
+            "unit_key": units,
+            "features_hash": [hashes[key] for key in units],
+            "model_version": [force.of(key).version for key in units],
+            "arm": [force.arm(key) for key in units],
+        },
+        schema=dict.fromkeys(("unit_key", "features_hash", "model_version", "arm"), pl.String),
+    )
+    frame = records.rows(
+        kind,
+        made,
+        tenant=tenant,
+        experiment=force.experiment or None,
+        model_name=force.champion.name,
+        as_of=working.window.as_of,
+        code_version=code_version(),
+        parameters=json.dumps(parameters, sort_keys=True),
+        run_id=working.run_id,
+        sealed_seq=working.window.to_seq,
+        made_at=utc_now().replace(tzinfo=None),
+    )
+    gone = scope.select("tenant", unit_key=unit, kind=pl.lit(kind))
+    working.replace_rows(records.TABLE, frame, ("tenant", "unit_key", "kind"), scope=gone)
+
+
+def inputs_of(kind: str) -> tuple[str, ...]:
+    """Columns that a prediction of `kind` is made from."""
+    if kind == "mastery":
+        return tuple(c for c in ATTEMPT_COLUMNS if c != "tenant")
+    from models.risk.columns import WEEK_COLUMNS
+
+    return tuple(c for c in WEEK_COLUMNS if c != "tenant")
 
 
 def _next_activity(working: Working, tenant: str) -> int:
     """Suggestions rest on the mastery that was predicted just before."""
     people = _people_to_score(working, tenant, NEXT_ACTIVITY)
-    model = _champion(working, "mastery", tenant) if len(people) else None
-    if model is None:
+    force = _in_force(working, "mastery", tenant) if len(people) else None
+    if force is None:
         return 0
+    model = force.champion
     opened = "distinct person_key, activity_key, occurred_date"
     found = recommendation.recommend(
         _rows(working, MASTERY, people, _PERSON),
@@ -133,9 +210,11 @@ def _is_all(working: Working, tenant: str, table: str) -> bool:
     versions = working.frame(
         f"select distinct model_version from main.{quoted(table)} where tenant = $tenant", {"tenant": tenant}
     )
-    kind = "risk" if table == RISK else "mastery"
-    version = registry.champion_version(working.home, registry.model_name(kind, tenant))
-    return versions["model_version"].to_list() != [version]
+    name = registry.model_name("risk" if table == RISK else "mastery", tenant)
+    in_force = registry.versions_in_force(working.home, name)
+    if table == NEXT_ACTIVITY:  # what has no answer yet begins as the champion says, in a trial too
+        in_force = {registry.champion_version(working.home, name) or ""}
+    return set(versions["model_version"]) != in_force
 
 
 def _rows(
@@ -163,9 +242,9 @@ def _told(working: Working, tenant: str, table: str) -> pl.DataFrame | None:
     return None if folder is None else pl.read_parquet(folder / f"{table}.parquet").filter(tenant=tenant)
 
 
-def _champion(working: Working, kind: str, tenant: str) -> Any:
-    """The model in force, None where there was never enough to learn from."""
+def _in_force(working: Working, kind: str, tenant: str) -> registry.InForce | None:
+    """The models in force, None where there was never enough to learn from."""
     name = registry.model_name(kind, tenant)
     if registry.champion_version(working.home, name) is None:
         return None
-    return registry.load(working.home, name)
+    return registry.in_force(working.home, name)

@@ -24,6 +24,10 @@ FILLED: dict[str, str] = {
         course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, kind varchar,
         why varchar, mastery double, chance double, recall double, propensity double, policy_version varchar,
         model_version varchar, as_of date""",
+    "prd_record": f"""
+        tenant varchar not null, kind varchar not null, unit_key varchar not null, person_key varchar, section_key varchar,
+        arm varchar, experiment varchar, {_MODEL}, code_version varchar, parameters varchar, features_hash varchar,
+        run_id varchar, sealed_seq bigint, made_at timestamp""",
     "qc_build": """
         tenant varchar not null, build_id varchar not null, run_id varchar, built_at timestamp, as_of date,
         sealed_seq bigint, statement_count bigint, started_by varchar""",
@@ -35,7 +39,8 @@ FILLED: dict[str, str] = {
         allowed varchar, reason varchar, mend varchar, is_excluded boolean, statement_id varchar, platform varchar,
         stored_date date""",
     "qc_drift": """
-        tenant varchar not null, feature varchar not null, reference_window varchar, current_window varchar,
+        tenant varchar not null, scope varchar, kind varchar, feature varchar not null, cause varchar,
+        reference_window varchar, current_window varchar,
         statistic_name varchar, statistic double, threshold double, has_drifted boolean, checked_at timestamp""",
 }
 """Tables that the later stages fill, and their columns as DuckDB declares them."""

@@ -23,8 +23,8 @@ def test_no_drift_no_alarm_and_a_report(tmp_path: Path) -> None:
     html = tmp_path / "reports" / "drift.html"
     rows = drift.compare(drift.windows(WEEKS, SESSIONS), checked_at=NOW, model=model, html=html)
     assert rows.columns == [
-        *("tenant", "feature", "reference_window", "current_window", "statistic_name", "statistic"),
-        *("threshold", "has_drifted", "checked_at"),
+        *("tenant", "scope", "kind", "feature", "cause", "reference_window", "current_window"),
+        *("statistic_name", "statistic", "threshold", "has_drifted", "checked_at"),
     ]
     assert set(rows["feature"]) == {*drift.WATCHED, drift.RISK}
     assert rows.filter("has_drifted").height == 0, rows

@@ -71,6 +71,7 @@ TABLE = {
     "prd_mastery": "sshpp-t",
     "prd_risk": "ssh---t",
     "prd_next_activity": "ss-pp-t",
+    "prd_record": "-----tt",
     "qc_build": "ttttttt",
     "qc_freshness": "ttttttt",
     "qc_reconciliation": "-----tt",

@@ -1,24 +1,32 @@
-"""Through real pipeline runs: who refuses predictions is neither learned from nor predicted about from the next run on."""
+"""Through real pipeline runs: who refuses predictions is neither learned from nor predicted about from the next run on, and what
+was published about the others can be made again, three snapshots later."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import duckdb
+import pytest
 from sqlalchemy import insert
+from typer.testing import CliRunner, Result
 
+from cli.reproduce import app
+from cli.rights import receipt
+from learnlake.errors import InputError
+from learnlake.protocols import Subject
 from learnlake.settings import Settings
 from models import registry
 from people import consent_record, lake
 from people.consent import Decision
 from people.db import bump_revision, now, open_people, school_day, writing
 from people.tables import learning_override
-from pipelines import stages
+from pipelines import reproduction, stages
 from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
 from warehouse import snapshot
 
 DAY = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LEARNERS = 12
+NAME = registry.model_name("mastery", "t")
 
 
 def _answers(actor: str) -> list[dict[str, object]]:
@@ -69,9 +77,53 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     assert gone in _people(settings, "select person_key from fct_attempt")  # the record itself stays
 
     [mastery, _risk] = stages.train(settings, trigger="test")
-    assert mastery.version == "2"
-    card = registry.load(settings.home, registry.model_name("mastery", "t"), "2").card
+    card = registry.load(settings.home, NAME).card
+    assert mastery.version == "2" and mastery.is_promoted
+    assert mastery.reason == "promoted: the champion has learned from 1 whose record may not be used any more"
     assert card["data"]["students"] == LEARNERS - 1
+
+    _run(settings)
+    assert _people(settings, "select distinct model_version from prd_mastery") == {"2"}
+    seal(settings.home, _answers("b"), stored=DAY)
+    registry.start_canary(settings.home, NAME, "1", share=0.5)
+    _run(settings)
+    _check_reproductions(settings, scored, gone)
+
+
+def _check_reproductions(settings: Settings, scored: set[str], gone: str) -> None:
+    """Four builds: by version 1; without the one who refused; by version 2; with a trial of version 1."""
+    arms = _people(settings, "select arm || ' ' || model_version from prd_record")
+    assert arms == {"champion 2", "canary 1"}
+    for back, versions in ((0, {"1", "2"}), (1, {"2"}), (2, {"1"}), (3, {"1"})):
+        found = [
+            reproduction.reproduce(settings, "mastery", key, tenant="t", back=back)
+            for key in sorted(scored - {gone})
+        ]
+        assert all(one.is_equal and one.is_input_same and one.is_code_same for one in found)
+        assert {one.record["model_version"] for one in found} == versions
+        assert all(len(one.published) == 1 for one in found)
+    assert reproduction.reproduce(settings, "mastery", gone, tenant="t", back=3).is_equal
+    shown = run_cli("mastery", min(scored - {gone}), "--tenant", "t", "--back", "3").output
+    assert "the same to the last digit: 1 rows" in shown and "features_hash" in shown
+    with pytest.raises(InputError, match="holds no mastery"):
+        run_cli("mastery", gone, "--tenant", "t")
+    with pytest.raises(InputError, match="no build 4 before"):
+        run_cli("mastery", gone, "--tenant", "t", "--back", "4")
+    subject = Subject("t", (gone,), (), ())
+    receipt.sign(
+        settings.home,
+        {
+            "erasure_id": "e1",
+            "person": receipt.person_hash(settings.home, subject),
+            "finished_at": "2026-11-20",
+        },
+    )
+    with pytest.raises(InputError, match="was erased on 2026-11-20"):
+        run_cli("mastery", gone, "--tenant", "t")
+
+
+def run_cli(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def _decide(settings: Settings, *people: str) -> None:

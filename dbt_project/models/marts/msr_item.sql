@@ -73,7 +73,8 @@ select
     cast(case when is_shown then correct_count end as integer) as correct_count,
     cast(case when is_shown then correct_count / person_count end as double) as difficulty,
     cast(case when is_shown then discrimination end as double) as discrimination,
-    cast(case when is_shown then point_biserial end as double) as point_biserial,
+    -- corr of two alike columns may come out a rounding above 1; least and greatest would make a number of null
+    cast(case when is_shown and point_biserial is not null then greatest(-1.0, least(1.0, point_biserial)) end as double) as point_biserial,
     cast(rest_count as integer) as rest_count,
     cast(case when is_shown then median_seconds end as double) as median_seconds,
     is_maybe_miskeyed,
