@@ -15,7 +15,8 @@ FRESHNESS: dict[str, dg.FreshnessPolicy] = {
     "marts": dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + DAY / 4),
     "predictions": dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + DAY / 4),
     "published": dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + DAY / 4),
-    "models": dg.FreshnessPolicy.time_window(fail_window=4 * DAY, warn_window=2 * DAY),
+    # trained once a month, and on drift
+    "models": dg.FreshnessPolicy.time_window(fail_window=40 * DAY, warn_window=33 * DAY),
     "quality": dg.FreshnessPolicy.time_window(fail_window=4 * DAY, warn_window=2 * DAY),
 }
 """By group, a limit that a school can rely on; how fresh each source is told to be stands in its contract."""
