@@ -29,6 +29,8 @@ def measure_drift(working: Working, tenants: list[str]) -> pl.DataFrame:
     if not found:
         return working.frame("from main.qc_drift where false")
     rows = pl.concat([part.select(found[0].columns) for part in found])
+    place = pl.when(pl.col("scope") == "all").then(pl.lit("")).otherwise(pl.format(" in {}", "scope"))
+    rows = rows.with_columns(pl.concat_str("feature", place))  # the mart's key is the feature
     working.replace_rows("qc_drift", rows, ["tenant"])
     return rows
 

@@ -62,7 +62,7 @@ def trigger(found: list[dict[str, Any]]) -> str:
     """What made us train, as the versions keep it."""
     first = found[0]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"drift of {first['feature']} in {first['scope']}{more}: {first['cause']}"
+    return f"drift of {first['feature']}{more}: {first['cause']}"
 
 
 def _key(found: list[dict[str, Any]]) -> str:

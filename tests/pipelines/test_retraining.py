@@ -53,7 +53,7 @@ def publish(settings: Settings, weeks: pl.DataFrame, answers: pl.DataFrame) -> N
                 [outcomes], schema_overrides={"is_adverse": pl.Boolean, "unregistered_on": pl.Date}
             ),
             "msr_student_week": weeks,
-            "qc_drift": rows,
+            "qc_drift": rows.with_columns(pl.format("{} in {}", "feature", "scope").alias("feature")),
         },
     )
 
