@@ -31,11 +31,11 @@ demo: setup      ## start everything with a sample school, print addresses and l
 
 test: $(READY_DEV)      ## every test, at a size that ends in 20 minutes
 	$(BIN)/python -m tests.prepare
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 prove: $(READY_DEV)     ## the same tests at full size, and the benchmarks
 	$(BIN)/python -m tests.prepare
-	LEARNLAKE_FULL=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup --timeout=3600
+	LEARNLAKE_FULL=1 $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --timeout=3600
 	$(BIN)/python -m benchmarks
 
 check: $(READY_DEV)     ## format, lint and types
