@@ -14,10 +14,7 @@ Meaning = Literal["attention", "watch", "fine", "neutral", "accent"]
 
 @dataclasses.dataclass(frozen=True)
 class Palette:
-    """Colours of one theme as hex. The five meanings are marks in charts; `*_soft` are the grounds of chips and cards.
-
-    `accent` is for text such as links; `control` is the ground of Streamlit's buttons, which writes on it in white.
-    """
+    """Colours of one theme as hex. The five meanings are marks in charts; `*_soft` are the grounds of chips and cards."""
 
     name: Literal["light", "dark"]
     background: str
@@ -26,7 +23,6 @@ class Palette:
     text: str
     muted: str
     accent: str
-    control: str
     attention: str
     attention_soft: str
     attention_text: str
@@ -54,7 +50,6 @@ LIGHT = Palette(
     text="#1c2733",
     muted="#55626f",
     accent="#1d5fa6",
-    control="#1d5fa6",
     attention="#c2410c",
     attention_soft="#fdeee6",
     attention_text="#9a3208",
@@ -76,7 +71,6 @@ DARK = Palette(
     text="#e7ecf2",
     muted="#a3aeba",
     accent="#7db4ec",
-    control="#3374b5",
     attention="#f08a5d",
     attention_soft="#3a2118",
     attention_text="#f7b08f",
@@ -107,7 +101,7 @@ def palette() -> Palette:
 
 def _theme(colours: Palette) -> dict[str, object]:
     return {
-        "primaryColor": colours.control,
+        "primaryColor": colours.accent,
         "backgroundColor": colours.background,
         "secondaryBackgroundColor": colours.surface,
         "textColor": colours.text,

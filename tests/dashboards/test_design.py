@@ -31,7 +31,6 @@ def test_text_has_contrast_of_at_least_four_and_a_half(colours: design.Palette) 
         (colours.muted, colours.surface),
         (colours.accent, colours.background),
         (colours.background, colours.accent),
-        ("#ffffff", colours.control),
         (colours.attention_text, colours.attention_soft),
         (colours.watch_text, colours.watch_soft),
         (colours.fine_text, colours.fine_soft),
