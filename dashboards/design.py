@@ -171,6 +171,9 @@ def css(colours: Palette) -> str:
 
 
 _CSS = """
+/* Streamlit writes in white on its accent; in the dark theme that has a contrast of 2.2 */
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+[data-testid="stBaseButton-primary"] *, [data-testid="stBaseButton-primaryFormSubmit"] * { color: var(--ll-background); }
 .stMainBlockContainer{max-width:1180px;padding-top:3.5rem;padding-bottom:3rem}
 @media (max-width:640px){.stMainBlockContainer{padding:3.5rem 1rem 2rem}}
 .ll-lead{font-size:1.15rem;line-height:1.5;margin:0;max-width:46rem}
