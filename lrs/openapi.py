@@ -268,11 +268,25 @@ def _with_alternate(operation: dict[str, Any] | None, path: str) -> dict[str, An
         alone["parameters"][0] = {"$ref": "#/components/parameters/versionInForm"}
         return alone
     wanted = {s: {"$ref": f"#/components/responses/Refused{s}"} for s in ("404", "405", "409", "412")}
+    own = dict(operation["responses"])
+    if "200" in own:
+        own["200"] = _or_found(own["200"])
     return {
         **operation,
         "parameters": [*operation["parameters"], {"$ref": "#/components/parameters/method"}],
         "requestBody": {**operation["requestBody"], "content": operation["requestBody"]["content"] | form},
-        "responses": answers | operation["responses"] | wanted,
+        "responses": answers | own | wanted,
+    }
+
+
+def _or_found(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer to storing statements, or, to a form that stands for a GET, what that finds."""
+    found = _found_statements()
+    either = {"anyOf": [answer["content"][_JSON]["schema"], found["content"][_JSON]["schema"]]}
+    return {
+        "description": f"{answer['description']}. To a form: as the method named answers",
+        "headers": {name: value for name, value in answer["headers"].items() if name != STORED_HEADER},
+        "content": found["content"] | {_JSON: {"schema": either}},
     }
 
 
@@ -291,8 +305,8 @@ def _parameters() -> dict[str, Any]:
         "limit": {"type": "integer", "minimum": 0, "description": "0: as many as the LRS gives at once."},
         "format": {"enum": ["ids", "exact", "canonical"]},
         "method": {
-            "enum": ["GET", "HEAD", "PUT", "POST", "DELETE"],
-            "description": "Alternate request syntax of 1.0.x. What HEAD finds is answered without a body.",
+            "enum": ["GET", "PUT", "POST", "DELETE"],
+            "description": "Alternate request syntax of 1.0.x. HEAD is taken too, and answered without a body.",
         },
     }
     headers = {
