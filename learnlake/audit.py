@@ -18,6 +18,7 @@ from pathlib import Path
 from learnlake.clock import utc_now
 from learnlake.home import Home
 from learnlake.locks import waiting_for
+from learnlake.sqlite import write_ahead
 
 _SCHEMA = """
 create table if not exists entry (
@@ -103,7 +104,7 @@ def writing(home: Home) -> Iterator[sqlite3.Connection]:
     """One transaction on audit.db that holds the write lock from its start; kept only when the block ends well."""
     home.path.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(home.audit_db, timeout=30, isolation_level=None)) as connection:
-        connection.execute("pragma journal_mode=wal")
+        write_ahead(connection)
         connection.execute("pragma synchronous=full")
         connection.execute("pragma secure_delete=on")
         connection.executescript(_SCHEMA)

@@ -1,4 +1,5 @@
-"""Making sure that what was deleted in a SQLite file is gone from its bytes. Which rows go is each room's business."""
+"""SQLite files that several processes open: bringing them into WAL mode, and making sure that what was deleted is gone from their
+bytes. Which rows go is each room's business."""
 
 from __future__ import annotations
 
@@ -6,6 +7,22 @@ import contextlib
 import sqlite3
 import time
 from pathlib import Path
+
+_OPENING_SECONDS = 30.0
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Bring the file into WAL mode. A new file's first change needs it alone, and SQLite answers "locked" at once to all but one of those
+    that ask together, whatever their busy timeout: so they ask again, for 30 seconds at most."""
+    deadline = time.monotonic() + _OPENING_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def settle(path: Path, *, wait_seconds: float = 30.0) -> bool:

@@ -20,6 +20,7 @@ from learnlake import clock
 from learnlake.errors import BusyError, InputError, StoreError
 from learnlake.locks import waiting_for
 from learnlake.settings import Settings
+from learnlake.sqlite import write_ahead
 from people.sealing import Keyring, Sealed, ensure_key, keyring_of, open_all
 from people.tables import revision, sealing_key, utc_now
 
@@ -171,7 +172,7 @@ def check_tenant(tenant: str) -> str:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
-    connection.execute("pragma journal_mode=wal")
+    write_ahead(connection)
     connection.execute("pragma synchronous=full")
     connection.execute("pragma secure_delete=on")  # what is deleted is overwritten, not only forgotten
     connection.execute("pragma foreign_keys=on")

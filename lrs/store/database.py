@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from learnlake.errors import BusyError, StoreError
 from learnlake.settings import Settings
+from learnlake.sqlite import write_ahead
 from lrs.store.schema import MIGRATIONS
 
 
@@ -117,7 +118,7 @@ class SqliteConnection:
         self._raw = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        self._raw.execute("pragma journal_mode=wal")
+        write_ahead(self._raw)
         self._raw.execute("pragma synchronous=full")
         self._raw.execute("pragma wal_autocheckpoint=8000")
         # What is deleted or moved is overwritten with zeros: a removed statement must not live on in a page's free space.
