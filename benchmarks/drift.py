@@ -6,19 +6,14 @@ The quiet years have holidays, and terms that begin new skills. A check is one i
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import sys
 from collections import Counter
 
-import polars as pl
-
-from models import drift_weeks
-from tests.models.drifting import SCHOOLS, SESSIONS, draw_answers, draw_weeks, model
+from tests.models.drifting import SCHOOLS, as_of, draw_answers, draw_weeks
 
 WEEKS = 50
 FIRST_JUDGED = 7
 PLANTED = 30
-NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 PLANTS = {
     "an LMS that logs twice": ({"doubled_from": PLANTED}, {}, (SCHOOLS[0], "events_per_active_day")),
     "a new item bank": ({}, {"new_bank_from": PLANTED}, (SCHOOLS[1], "new_item_share")),
@@ -35,7 +30,7 @@ def main() -> int:
     for seed in range(years):
         weeks, answers = draw_weeks(WEEKS, seed=seed), draw_answers(WEEKS, seed=seed)
         for week in range(FIRST_JUDGED, WEEKS + 1):
-            rows = _as_of(weeks, answers, week)
+            rows = as_of(weeks, answers, week)
             checks += len(rows)
             false.update(rows.filter("has_drifted")["feature"])
     alarms = sum(false.values())
@@ -51,7 +46,7 @@ def _seen(name: str) -> bool:
     weeks = draw_weeks(PLANTED + 6, seed=99, **in_weeks)
     answers = draw_answers(PLANTED + 6, seed=99, **in_answers)
     for week in range(PLANTED, PLANTED + 6):
-        found = set(_as_of(weeks, answers, week).filter("has_drifted").select("scope", "feature").iter_rows())
+        found = set(as_of(weeks, answers, week).filter("has_drifted").select("scope", "feature").iter_rows())
         if alarm in found:
             print(
                 f"{name}: seen at the end of its week {week - PLANTED + 1}, with {sorted(f'{s} {f}' for s, f in found)}"
@@ -59,17 +54,6 @@ def _seen(name: str) -> bool:
             return True
     print(f"{name}: not seen within six weeks")
     return False
-
-
-def _as_of(weeks: pl.DataFrame, answers: pl.DataFrame, week: int) -> pl.DataFrame:
-    end = dt.datetime.combine(SESSIONS["start_date"][0], dt.time()) + dt.timedelta(weeks=week + 1)
-    return drift_weeks.compare(
-        weeks.filter(pl.col("week_index") <= week),
-        answers.filter(pl.col("responded_at") < end),
-        SESSIONS,
-        model=model(),
-        checked_at=NOW,
-    )
 
 
 if __name__ == "__main__":

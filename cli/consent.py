@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.engine import people_engine
 from learnlake import audit
 from learnlake.errors import InputError
 from learnlake.settings import get_settings
@@ -62,11 +63,11 @@ def withdraw(
 def list_(person: Person, tenant: Tenant) -> None:
     """Everything said about one person's record, and what holds today."""
     from people import consent
-    from people.db import open_people
     from people.purposes import PURPOSES
 
-    engine = open_people(get_settings())
-    said = consent.history(engine, tenant, person)
+    with people_engine() as engine:
+        said = consent.history(engine, tenant, person)
+        allowed = [consent.allows(engine, tenant, person, purpose) for purpose in PURPOSES]
     table = Table("purpose", "said", "by", "guardian", "on", "until")
     for one in said:
         until = one.until_date.isoformat() if one.until_date else ""
@@ -74,10 +75,8 @@ def list_(person: Person, tenant: Tenant) -> None:
             one.purpose, one.decision, one.given_by, one.giver_key or "", one.on_date.isoformat(), until
         )
     console.print(table)
-    for purpose in PURPOSES:
-        answer = "allowed" if consent.allows(engine, tenant, person, purpose) else "not allowed"
-        console.print(f"today {purpose}: {answer}")
-    engine.dispose()
+    for purpose, is_allowed in zip(PURPOSES, allowed, strict=True):
+        console.print(f"today {purpose}: {'allowed' if is_allowed else 'not allowed'}")
     home = get_settings().home
     entry = audit.AuditEntry(
         tenant, audit.operator_key(), "list-consents", f"person:{person}", "command line"
@@ -111,12 +110,12 @@ def import_(
 ) -> None:
     """Record the consents of a file: all, or none with every bad line named."""
     from people import consent_file, consent_record
-    from people.db import open_people
 
-    engine = open_people(get_settings())
-    decisions = consent_file.read(engine, tenant, file, home_page=home_page)
-    consent_record.record(engine, tenant, decisions, actor_key=audit.operator_key(), source="command line")
-    engine.dispose()
+    with people_engine() as engine:
+        decisions = consent_file.read(engine, tenant, file, home_page=home_page)
+        consent_record.record(
+            engine, tenant, decisions, actor_key=audit.operator_key(), source="command line"
+        )
     console.print(f"{len(decisions)} decisions recorded.")
 
 
@@ -132,13 +131,12 @@ def _keep(
 ) -> None:
     from people import consent_record
     from people.consent import Decision
-    from people.db import open_people, school_day
+    from people.db import school_day
 
-    engine = open_people(get_settings())
-    day = _day(on, "--on") or school_day(engine)
-    said = Decision(person, purpose, decision, by, day, giver, _day(until, "--until"))
-    consent_record.record(engine, tenant, [said], actor_key=audit.operator_key(), source="command line")
-    engine.dispose()
+    with people_engine() as engine:
+        day = _day(on, "--on") or school_day(engine)
+        said = Decision(person, purpose, decision, by, day, giver, _day(until, "--until"))
+        consent_record.record(engine, tenant, [said], actor_key=audit.operator_key(), source="command line")
 
 
 def _day(text: str | None, option: str) -> dt.date | None:

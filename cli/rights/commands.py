@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from cli.engine import people_engine
 from learnlake.audit import operator_key
 from learnlake.settings import Settings, get_settings
 
@@ -151,19 +152,16 @@ def _subject(settings: Settings, person: str, by: str | None, tenant: str | None
     """The person meant; one whose erasure was broken off is found even where the roster has forgotten the name."""
     from cli.rights.journal import Journal
     from learnlake.errors import InputError
-    from people.db import open_people
     from people.subject import find_subject
 
-    engine = open_people(settings)
     try:
-        return find_subject(engine, person, by=by, tenant=tenant)
+        with people_engine(settings) as engine:
+            return find_subject(engine, person, by=by, tenant=tenant)
     except InputError:
         journal = Journal.read(settings.home)
         if journal and person in journal.subject.person_keys:
             return journal.subject
         raise
-    finally:
-        engine.dispose()
 
 
 def _print_plan(subject: Subject, rooms: dict[str, list[Finding]]) -> None:

@@ -72,3 +72,14 @@
   {% endif %}
   {{ return(not run_query('select must_rebuild from intermediate.run_state').columns[0].values()[0]) }}
 {% endmacro %}
+
+{# The condition that rows are of a touched slice, in a run that computes only those; else none. `touched` is a model with a row per slice, by
+`keys`, of which those that meet `condition` count; the rows are the alias `of`'s. Called with ref(...), so that dbt knows the dependency in every run. #}
+{% macro only_touched(touched, keys, condition=none, of=none) -%}
+  {%- if is_incremental() and touched_only() -%}
+    ({% for key in keys %}{{ of ~ '.' if of }}{{ key }}{{ ', ' if not loop.last }}{% endfor %}) in (
+      select row({{ keys | join(', ') }}) from {{ touched }}{{ ' where ' ~ condition if condition }})
+  {%- else -%}
+    true
+  {%- endif -%}
+{%- endmacro %}

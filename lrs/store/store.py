@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from learnlake.settings import Settings
 from lrs.statement.decode import decode_stored
-from lrs.statement.identity import terms
 from lrs.statement.known import KnownParts
 from lrs.statement.prepare import KeyMaker
 from lrs.store.append import Batch, Conflict, Stored
@@ -106,9 +105,7 @@ class Store:
 
     def _keys_of(self, tenant: str, raw: bytes) -> list[int]:
         statement = decode_stored(raw)
-        return [
-            self.keys.key(tenant, kind, value) for kind, value in terms(statement, statement["authority"])
-        ]
+        return self.keys.keys(tenant, statement, statement["authority"])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -44,11 +45,20 @@ def api(home: Path, free_port: Callable[[], int]) -> Iterator[httpx.Client]:
             engine, tenant=school.TENANT, login=name, password=PASSWORD, person_key=school.key(name)
         )
     engine.dispose()
+    with served(settings, LEARNLAKE_BODY_TIMEOUT_SECONDS="2") as client:
+        assert client.get("/ready").status_code == 503
+        school.publish(settings.home)
+        yield client
+
+
+@contextlib.contextmanager
+def served(settings: Settings, **more: str) -> Iterator[httpx.Client]:
+    """A client of an API of its own process on the settings' home and port; it must end well."""
     environment = {
-        "LEARNLAKE_HOME": str(home),
+        "LEARNLAKE_HOME": str(settings.home.path),
         "LEARNLAKE_CONFIG": "/nonexistent",
         "LEARNLAKE_API_PORT": str(settings.api_port),
-        "LEARNLAKE_BODY_TIMEOUT_SECONDS": "2",
+        **more,
     }
     process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env={**os.environ, **environment})
     try:
@@ -56,8 +66,6 @@ def api(home: Path, free_port: Callable[[], int]) -> Iterator[httpx.Client]:
             base_url=f"http://127.0.0.1:{settings.api_port}", trust_env=False, timeout=30
         ) as client:
             _wait(client)
-            assert client.get("/ready").status_code == 503
-            school.publish(settings.home)
             yield client
     finally:
         process.terminate()

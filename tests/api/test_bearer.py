@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ from learnlake.settings import Settings
 from people import accounts, external
 from people.db import open_people
 from people.external import Proof
-from tests.api.test_api import PASSWORD, ROOT, SERVE, _wait, log_in
+from tests.api.test_api import PASSWORD, log_in, served
 from tests.oidc_provider import Provider, provider
 from tests.warehouse import school
 
@@ -48,24 +45,14 @@ def api(
             external.account_for(engine, proof, may_create=False, source="test")
     engine.dispose()
     school.publish(settings.home)
-    environment = {
-        "LEARNLAKE_HOME": str(home),
-        "LEARNLAKE_CONFIG": "/nonexistent",
-        "LEARNLAKE_API_PORT": str(settings.api_port),
-        "LEARNLAKE_BEARER_ISSUER": issuer.issuer,
-        "LEARNLAKE_BEARER_TENANT": school.TENANT,
-        "LEARNLAKE_BEARER_SCOPES_ALLOWED": SCOPES,
-        "LEARNLAKE_SECOND_FACTOR_ROLES": '["administrator"]',
-    }
-    process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env={**os.environ, **environment})
-    try:
-        root = f"http://127.0.0.1:{settings.api_port}"
-        with httpx.Client(base_url=root, trust_env=False, timeout=30) as client:
-            _wait(client)
-            yield client
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
+    with served(
+        settings,
+        LEARNLAKE_BEARER_ISSUER=issuer.issuer,
+        LEARNLAKE_BEARER_TENANT=school.TENANT,
+        LEARNLAKE_BEARER_SCOPES_ALLOWED=SCOPES,
+        LEARNLAKE_SECOND_FACTOR_ROLES='["administrator"]',
+    ) as client:
+        yield client
 
 
 def ask(api: httpx.Client, token: str, path: str = "/v1/me") -> httpx.Response:

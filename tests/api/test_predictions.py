@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +21,7 @@ from models.mastery import Emission, MasteryModel, SkillParameters
 from people import accounts, consent_record, roster_clients, trail
 from people.consent import Decision
 from people.db import open_people
-from tests.api.test_api import PASSWORD, ROOT, SERVE, _wait, log_in
+from tests.api.test_api import PASSWORD, log_in, served
 from tests.models.attempts import TRUTH, draw_attempts
 from tests.warehouse import school
 from tests.warehouse.fixtures import publish_rows
@@ -121,21 +118,8 @@ def api(settings: Settings) -> Iterator[httpx.Client]:
             engine, tenant=school.TENANT, login=name, password=PASSWORD, person_key=school.key(name)
         )
     engine.dispose()
-    environment = {
-        "LEARNLAKE_HOME": str(settings.home.path),
-        "LEARNLAKE_CONFIG": "/nonexistent",
-        "LEARNLAKE_API_PORT": str(settings.api_port),
-    }
-    process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env={**os.environ, **environment})
-    try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{settings.api_port}", trust_env=False, timeout=30
-        ) as client:
-            _wait(client)
-            yield client
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
+    with served(settings) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,11 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from models import drift_weeks
 from models.mastery import MasteryModel, SkillParameters
 from models.risk.columns import COUNTS, WEEK_COLUMNS
 
+NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 FIRST = dt.date(2025, 9, 1)
 SKILLS, ITEMS, STUDENTS = 5, 8, 40
 SCHOOLS = ("t:north", "t:south")
@@ -114,3 +116,15 @@ SESSIONS = pl.DataFrame(
         "is_running": [True],
     }
 )
+
+
+def as_of(weeks: pl.DataFrame, answers: pl.DataFrame, week: int) -> pl.DataFrame:
+    """What a drift run at the end of `week` sees."""
+    end = dt.datetime.combine(SESSIONS["start_date"][0], dt.time()) + dt.timedelta(weeks=week + 1)
+    return drift_weeks.compare(
+        weeks.filter(pl.col("week_index") <= week),
+        answers.filter(pl.col("responded_at") < end),
+        SESSIONS,
+        model=model(),
+        checked_at=NOW,
+    )

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 import pytest
 
 from models import drift_weeks
-from tests.models.drifting import SCHOOLS, SESSIONS, draw_answers, draw_weeks, model
+from tests.models.drifting import NOW, SCHOOLS, as_of, draw_answers, draw_weeks
 from tests.models.weeks import draw_school
 from tests.scale import scaled
 
-NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 WEEKS = 20
 PLANTED = 17
 
 
 def alarms(rows: pl.DataFrame) -> set[tuple[str, str]]:
     return set(rows.filter("has_drifted").select("scope", "feature").iter_rows())
-
-
-def as_of(weeks: pl.DataFrame, answers: pl.DataFrame, week: int) -> pl.DataFrame:
-    """What a drift run at the end of `week` sees."""
-    end = dt.datetime.combine(SESSIONS["start_date"][0], dt.time()) + dt.timedelta(weeks=week + 1)
-    return drift_weeks.compare(
-        weeks.filter(pl.col("week_index") <= week),
-        answers.filter(pl.col("responded_at") < end),
-        SESSIONS,
-        model=model(),
-        checked_at=NOW,
-    )
 
 
 def test_quiet_weeks_raise_no_alarm() -> None:

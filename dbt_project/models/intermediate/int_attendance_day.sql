@@ -14,9 +14,5 @@ select
 from {{ ref('fct_attendance') }} as attendance
 join {{ ref('brg_enrolment') }} as enrolment using (tenant, person_key, section_key)
 where enrolment.role = 'student' and enrolment.session_key is not null
-    {% if is_incremental() and touched_only() -%}
-    and (attendance.tenant, attendance.person_key) in (
-        select row(tenant, person_key) from {{ ref('int_touched') }} where event in ('attended', 'attended_late', 'absent'))
-    {%- endif %}
-    -- depends on {{ ref('int_touched') }}
+    and {{ only_touched(ref('int_touched'), ['tenant', 'person_key'], "event in ('attended', 'attended_late', 'absent')", of='attendance') }}
 group by all

@@ -9,10 +9,7 @@ with so_far as (
         row_number() over days as active_days,
         sum(correct_count) over days as right_answers
     from {{ ref('int_person_day') }}
-    {% if is_incremental() and touched_only() -%}
-    where (tenant, person_key) in (select row(tenant, person_key) from {{ ref('int_touched_day') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_day') }}
+    where {{ only_touched(ref('int_touched_day'), ['tenant', 'person_key']) }}
     window days as (partition by tenant, person_key order by occurred_date)
 ),
 

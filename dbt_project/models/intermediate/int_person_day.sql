@@ -10,8 +10,5 @@ select
 from {{ ref('fct_statement') }}
 where person_key is not null and not is_voided
     and event in (select event from {{ ref('event_map') }} where is_activity)
-    {% if is_incremental() and touched_only() -%}
-    and (tenant, person_key, occurred_date) in (select row(tenant, person_key, occurred_date) from {{ ref('int_touched_day') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_day') }}
+    and {{ only_touched(ref('int_touched_day'), ['tenant', 'person_key', 'occurred_date']) }}
 group by all

@@ -10,9 +10,5 @@ select
     min(occurred_date) as first_date
 from {{ ref('fct_statement') }}
 where person_key is not null and section_key is not null and activity_key is not null and not is_voided and {{ is_use('event') }}
-    {% if is_incremental() and touched_only() -%}
-    and (tenant, person_key, section_key, activity_key) in (
-        select row(tenant, person_key, section_key, activity_key) from {{ ref('int_touched_use') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_use') }}
+    and {{ only_touched(ref('int_touched_use'), ['tenant', 'person_key', 'section_key', 'activity_key']) }}
 group by all

@@ -8,10 +8,7 @@ with day as (
         occurred_date,
         lag(occurred_date) over (partition by tenant, person_key order by occurred_date) as day_before
     from {{ ref('int_person_day') }}
-    {% if is_incremental() and touched_only() -%}
-    where (tenant, person_key) in (select row(tenant, person_key) from {{ ref('int_touched_day') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_day') }}
+    where {{ only_touched(ref('int_touched_day'), ['tenant', 'person_key']) }}
 ),
 
 numbered as (

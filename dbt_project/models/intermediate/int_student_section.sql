@@ -15,8 +15,5 @@ select
     max(prior_attempts) as prior_attempts,
     max(-days_before_start_registered) as days_late_registered
 from {{ ref('msr_student_week') }}
-{% if is_incremental() and touched_only() -%}
-where (tenant, person_key, section_key) in (select row(tenant, person_key, section_key) from {{ ref('int_touched_week') }})
-{%- endif %}
--- depends on {{ ref('int_touched_week') }}
+where {{ only_touched(ref('int_touched_week'), ['tenant', 'person_key', 'section_key']) }}
 group by all

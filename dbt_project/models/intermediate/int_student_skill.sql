@@ -10,9 +10,5 @@ select
     count_if(is_correct) as correct_count
 from {{ ref('fct_attempt') }}
 where section_key is not null and skill_key is not null
-    {% if is_incremental() and touched_only() -%}
-    and (tenant, person_key, section_key) in (
-        select row(tenant, person_key, section_key) from {{ ref('int_touched') }} where event = 'answered')
-    {%- endif %}
-    -- depends on {{ ref('int_touched') }}
+    and {{ only_touched(ref('int_touched'), ['tenant', 'person_key', 'section_key'], "event = 'answered'") }}
 group by all

@@ -7,11 +7,7 @@ with said as (
     select *
     from {{ ref('fct_statement') }}
     where event in {{ events }} and not is_voided and person_key is not null and activity_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, person_key, activity_key) in (
-            select row(tenant, person_key, activity_key) from {{ ref('int_touched_activity') }} where event in {{ events }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_activity') }}
+    and {{ only_touched(ref('int_touched_activity'), ['tenant', 'person_key', 'activity_key'], 'event in ' ~ events) }}
 ),
 
 handed_in as (select * from said where event = 'submitted'),

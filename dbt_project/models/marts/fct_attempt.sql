@@ -5,10 +5,7 @@ with answered as (
     select *
     from {{ ref('fct_statement') }}
     where event = 'answered' and not is_voided and success is not null and person_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, person_key) in (select row(tenant, person_key) from {{ ref('int_touched') }} where event = 'answered')
-    {%- endif %}
-    -- depends on {{ ref('int_touched') }}
+    and {{ only_touched(ref('int_touched'), ['tenant', 'person_key'], "event = 'answered'") }}
 ),
 
 catalogued as (

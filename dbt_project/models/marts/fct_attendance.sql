@@ -7,11 +7,7 @@ with said as (
     from {{ ref('fct_statement') }}
     where event in ('attended', 'attended_late', 'absent')
         and not is_voided and person_key is not null and section_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, person_key, section_key) in (
-            select row(tenant, person_key, section_key) from {{ ref('int_touched') }} where event in ('attended', 'attended_late', 'absent'))
-    {%- endif %}
-    -- depends on {{ ref('int_touched') }}
+    and {{ only_touched(ref('int_touched'), ['tenant', 'person_key', 'section_key'], "event in ('attended', 'attended_late', 'absent')") }}
 )
 
 select

@@ -16,11 +16,7 @@ with said as (
     join {{ ref('stg_statement') }} as staged using (tenant, seq)
     where statement.event in {{ events }} and not statement.is_voided
         and statement.person_key is not null and statement.activity_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (statement.tenant, statement.person_key, statement.activity_key) in (
-            select row(tenant, person_key, activity_key) from {{ ref('int_touched_activity') }} where event in {{ events }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_activity') }}
+    and {{ only_touched(ref('int_touched_activity'), ['tenant', 'person_key', 'activity_key'], 'event in ' ~ events, of='statement') }}
 ),
 
 attempt as (

@@ -5,11 +5,7 @@ with concluded as (
     select *
     from {{ ref('fct_statement') }}
     where event = 'concluded' and not is_voided and person_key is not null and section_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, person_key, section_key) in (
-            select row(tenant, person_key, section_key) from {{ ref('int_touched') }} where event = 'concluded')
-    {%- endif %}
-    -- depends on {{ ref('int_touched') }}
+    and {{ only_touched(ref('int_touched'), ['tenant', 'person_key', 'section_key'], "event = 'concluded'") }}
 )
 
 select

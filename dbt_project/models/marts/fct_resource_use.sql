@@ -5,11 +5,7 @@ with used as (
     select *
     from {{ ref('fct_statement') }}
     where event in {{ events }} and not is_voided and person_key is not null and activity_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, person_key, activity_key) in (
-            select row(tenant, person_key, activity_key) from {{ ref('int_touched_activity') }} where event in {{ events }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_activity') }}
+    and {{ only_touched(ref('int_touched_activity'), ['tenant', 'person_key', 'activity_key'], 'event in ' ~ events) }}
 )
 
 select

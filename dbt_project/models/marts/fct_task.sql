@@ -2,15 +2,7 @@ with section as (select * from {{ ref('int_section') }}),
 
 task as ( -- with section_id: due in that section; without: in all sections of its course
     select section.tenant, section.section_key, section.as_of_date, activity.activity_key, activity.due_date, activity.weight
-    from {{ ref('dim_activity') }} as activity
-    join {{ source('catalogue', 'activity') }} as catalogued on catalogued.tenant = activity.tenant and catalogued.iri = activity.iri
-    join section
-        on section.tenant = activity.tenant
-        and case
-            when catalogued.section_id is not null then section.section_key = activity.tenant || ':' || catalogued.section_id
-            else section.course_key = activity.course_key
-        end
-    where activity.due_date is not null and activity.type = 'http://adlnet.gov/expapi/activities/assessment'
+    from {{ due_assessments(ref('dim_activity'), source('catalogue', 'activity')) }}
     group by all
 ),
 

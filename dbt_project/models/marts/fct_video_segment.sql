@@ -15,11 +15,7 @@ with watched as (
     join {{ ref('stg_statement') }} as staged using (tenant, seq)
     where starts_with(statement.event, 'video_') and not statement.is_voided
         and statement.person_key is not null and statement.activity_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (statement.tenant, statement.person_key, statement.activity_key) in (
-            select row(tenant, person_key, activity_key) from {{ ref('int_touched_activity') }} where starts_with(event, 'video_'))
-    {%- endif %}
-    -- depends on {{ ref('int_touched_activity') }}
+    and {{ only_touched(ref('int_touched_activity'), ['tenant', 'person_key', 'activity_key'], "starts_with(event, 'video_')", of='statement') }}
 ),
 
 opened as (

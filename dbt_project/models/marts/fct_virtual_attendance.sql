@@ -6,10 +6,7 @@ with said as (
     select *
     from {{ ref('fct_statement') }}
     where event in {{ events }} and not is_voided and activity_key is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, activity_key) in (select row(tenant, activity_key) from {{ ref('int_touched_activity') }} where event in {{ events }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_activity') }}
+    and {{ only_touched(ref('int_touched_activity'), ['tenant', 'activity_key'], 'event in ' ~ events) }}
 ),
 
 own as (

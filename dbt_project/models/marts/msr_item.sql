@@ -4,10 +4,7 @@
 with response as (
     select *
     from {{ ref('int_item_response') }}
-    {% if is_incremental() and touched_only() -%}
-    where (tenant, activity_key) in (select row(tenant, activity_key) from {{ ref('int_touched_item') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_item') }}
+    where {{ only_touched(ref('int_touched_item'), ['tenant', 'activity_key']) }}
 ),
 
 cut as ( -- Kelley's (1939) upper and lower 27 %

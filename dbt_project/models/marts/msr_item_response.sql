@@ -5,10 +5,7 @@ with response as (
     select *
     from {{ ref('int_item_response') }}
     where response_text is not null
-    {% if is_incremental() and touched_only() -%}
-        and (tenant, activity_key) in (select row(tenant, activity_key) from {{ ref('int_touched_item') }})
-    {%- endif %}
-    -- depends on {{ ref('int_touched_item') }}
+    and {{ only_touched(ref('int_touched_item'), ['tenant', 'activity_key']) }}
 ),
 
 told as (

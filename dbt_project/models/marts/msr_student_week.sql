@@ -107,15 +107,7 @@ assessment as ( -- with section_id: due in that section; without: in all section
         activity.weight,
         {{ week_index('activity.due_date', 'section.start_date') }} as week_index,
         cast(section.start_date + 7 * cast({{ week_index('activity.due_date', 'section.start_date') }} as integer) - 1 as date) as week_end_date
-    from {{ ref('dim_activity') }} as activity
-    join {{ source('catalogue', 'activity') }} as catalogued on catalogued.tenant = activity.tenant and catalogued.iri = activity.iri
-    join section
-        on section.tenant = activity.tenant
-        and case
-            when catalogued.section_id is not null then section.section_key = activity.tenant || ':' || catalogued.section_id
-            else section.course_key = activity.course_key
-        end
-    where activity.due_date is not null and activity.type = 'http://adlnet.gov/expapi/activities/assessment'
+    from {{ due_assessments(ref('dim_activity'), source('catalogue', 'activity')) }}
 ),
 
 due as (
