@@ -64,6 +64,8 @@ RULES: Final[Rules] = {
     "dim_skill": _CONTENT,
     "brg_skill_prerequisite": _CONTENT,
     "brg_activity_skill": _CONTENT,
+    "dim_career": _CONTENT,
+    "brg_career_skill": _CONTENT,
     "brg_enrolment": _RECORD,
     "fct_statement": _EVENTS,
     "fct_attempt": _EVENTS,
@@ -90,6 +92,7 @@ RULES: Final[Rules] = {
     "msr_item": _ITEMS,
     "msr_item_response": _ITEMS,
     "msr_resource_effect": _ITEMS,
+    "msr_career": {"student": PERSON, "guardian": PERSON, "analyst": TENANT},
     "prd_mastery": _RECORD,
     "prd_risk": _JUDGEMENT,
     "prd_next_activity": {

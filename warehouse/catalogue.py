@@ -86,7 +86,10 @@ def _store(home: Home, tenant: str, frames: dict[str, pl.DataFrame]) -> Catalogu
 def _read(generation: Path | None, table: Table) -> pl.DataFrame:
     if generation is None:
         return pl.DataFrame(schema=table.schema)
-    return pl.read_parquet(generation / f"{table.name}.parquet").select(list(table.schema))
+    path = generation / f"{table.name}.parquet"
+    if not path.exists():  # written by a release that did not know the table
+        return pl.DataFrame(schema=table.schema)
+    return pl.read_parquet(path).select(list(table.schema))
 
 
 def _compare(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> TableReport:

@@ -130,6 +130,24 @@ TABLES: tuple[Table, ...] = (
         ("activity_iri", "skill_id"),
         (_required("activity_iri", "activity.iri"), _required("skill_id", "skill.skill_id")),
     ),
+    Table(
+        "career",
+        "careers.csv",
+        ("career_id",),
+        (_required("career_id"), _required("title"), Column("description")),
+    ),
+    Table(  # a career asks for skills that the school does not teach, too
+        "career_skill",
+        "career_skills.csv",
+        ("career_id", "skill_id"),
+        (
+            _required("career_id", "career.career_id"),
+            _required("skill_id"),
+            _required("title"),
+            Column("importance", "integer", is_required=True, minimum=1, maximum=5),
+            Column("level", "number", minimum=0, maximum=1),
+        ),
+    ),
 )
 
 _CIRCLES = (("prerequisite", "skill_id", "prerequisite_skill_id"), ("activity", "iri", "parent_iri"))

@@ -96,6 +96,16 @@ def test_another_tenant_keeps_its_rows_and_three_generations_stay(settings: Sett
             "activity_iri,skill_id\nhttps://x.test/none,slope\n",
             "is not a iri in activities.csv",
         ),
+        (
+            "career_skills",
+            "career_id,skill_id,title,importance\nbaker,slope,Slope,6\n",
+            "career_skills.csv, line 2, importance: 6 is above 5",
+        ),
+        (
+            "career_skills",
+            "career_id,skill_id,title,importance\nbaker,slope,Slope,5\n",
+            "career_skills.csv, line 2, career_id: 'baker' is not a career_id in careers.csv",
+        ),
     ],
 )
 def test_a_bad_row_is_named(settings: Settings, tmp_path: Path, file: str, text: str, expected: str) -> None:
@@ -104,6 +114,23 @@ def test_a_bad_row_is_named(settings: Settings, tmp_path: Path, file: str, text:
         catalogue.import_folder(settings.home, "school", folder)
     assert expected in "\n".join(caught.value.problems)
     assert catalogue.current(settings.home) is None
+
+
+def test_careers_may_ask_for_what_the_school_does_not_teach(settings: Settings, tmp_path: Path) -> None:
+    asked = "career_id,skill_id,title,importance,level\nbaker,slope,Slope,2,.8\nbaker,patience,Patience,5,\n"
+    folder = write(tmp_path / "c", careers="career_id,title\nbaker,Baker\n", career_skills=asked)
+    report = catalogue.import_folder(settings.home, "school", folder)
+    held = pl.read_parquet(report.generation / "career_skill.parquet").sort("skill_id")
+    assert held.select("skill_id", "importance", "level").rows() == [("patience", 5, None), ("slope", 2, 0.8)]
+
+
+def test_a_catalogue_of_a_release_without_careers_is_taken_over(settings: Settings, tmp_path: Path) -> None:
+    folder = write(tmp_path / "c")
+    before = catalogue.import_folder(settings.home, "one", folder).generation
+    for name in ("career", "career_skill"):
+        (before / f"{name}.parquet").unlink()
+    report = catalogue.import_folder(settings.home, "two", folder)
+    assert pl.read_parquet(report.generation / "course.parquet")["tenant"].to_list() == ["one", "two"]
 
 
 def test_every_bad_row_is_named_at_once(settings: Settings, tmp_path: Path) -> None:
