@@ -180,7 +180,7 @@ def _sessions() -> Iterator[dict[str, str]]:
         "title": "Autumn",
         "type": "term",
         "startDate": "2026-08-01",
-        "endDate": "2026-12-31",
+        "endDate": "2027-01-01",
         "parentSourcedId": "y27",
         **year,
     }

@@ -266,7 +266,7 @@ def _item_iri(item: int) -> str:
 
 def _roster(users: pl.DataFrame) -> dict[str, pl.DataFrame]:
     user = pl.col("sourcedId")
-    begin, end = _FIRST_DAY.isoformat(), _LAST_DAY.isoformat()
+    begin, end = _FIRST_DAY.isoformat(), (_LAST_DAY + dt.timedelta(days=1)).isoformat()
     return {
         "orgs": pl.DataFrame({"sourcedId": [_ORGANISATION_ID], "name": ["ASSISTments"], "type": ["school"]}),
         "academicSessions": pl.DataFrame(

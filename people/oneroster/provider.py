@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Date, Engine, Select, and_, func, literal, select
 from sqlalchemy import Row as SqlRow
 
 from people.db import reading
@@ -109,7 +109,13 @@ class _Teller:
 
     def _look_up(self, connection: Connection, source: Source, keys: list[str]) -> None:
         held = role_assignment.c
-        query = select(held.person_key, held.role, held.school_key, held.begin_date, held.end_date).where(
+        query = select(
+            held.person_key,
+            held.role,
+            held.school_key,
+            held.begin_date,
+            _day_after(held.end_date).label("endDate"),
+        ).where(
             held.tenant == source.tenant,
             held.source == source.home_page,
             held.person_key.in_(keys),
@@ -207,13 +213,18 @@ def _told_org(teller: _Teller, row: SqlRow) -> Record:
     )
 
 
+def _day_after(column: ColumnElement[dt.date]) -> ColumnElement[dt.date]:
+    """OneRoster's endDate is exclusive; ours is the last day that counts."""
+    return func.date(column, "+1 day", type_=Date)
+
+
 def _sessions(source: Source) -> Select:
     own = academic_session.c
     return _start(academic_session, source, own.sourced_id).add_columns(
         own.title,
         own.type,
         own.start_date.label("startDate"),
-        own.end_date.label("endDate"),
+        _day_after(own.end_date).label("endDate"),
         own.school_year.label("schoolYear"),
         _id(own.parent_session_key, source).label("parent.sourcedId"),
     )
@@ -353,7 +364,7 @@ def _user_roles(teller: _Teller, row: SqlRow, school: str | None) -> list[Record
                     "role": token,
                     "org": teller.link("org", "orgs", org),
                     "beginDate": _iso(held.begin_date),
-                    "endDate": _iso(held.end_date),
+                    "endDate": _iso(held.endDate),
                 }
             )
         )
@@ -384,7 +395,7 @@ def _enrollments(source: Source) -> Select:
             own.role,
             own.is_primary,
             own.begin_date.label("beginDate"),
-            own.end_date.label("endDate"),
+            _day_after(own.end_date).label("endDate"),
             _id(own.section_key, source).label("class.sourcedId"),
             _id(place.school_key, source).label("school.sourcedId"),
             who.sourced_id.label("user.sourcedId"),

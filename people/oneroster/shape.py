@@ -70,6 +70,11 @@ def _organisations(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     )
 
 
+def _last_day() -> pl.Expr:
+    """`end_date`, the last day that counts: OneRoster's endDate is the first that doesn't (exclusive, for sessions, roles and enrollments)."""
+    return pl.col("endDate").str.to_date("%Y-%m-%d").dt.offset_by("-1d").cast(pl.String)
+
+
 def _sessions(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     return frame.select(
         *_start(source, "session_key"),
@@ -77,7 +82,7 @@ def _sessions(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         "title",
         "type",
         pl.col("startDate").alias("start_date"),
-        pl.col("endDate").alias("end_date"),
+        _last_day().alias("end_date"),
         pl.col("schoolYear").alias("school_year"),
         extension(frame),
         is_active(),
@@ -196,7 +201,7 @@ def _role_rows(package: Package) -> pl.DataFrame:
             pl.col("orgSourcedId").alias("org"),
             (pl.col("roleType") == "primary").alias("is_primary"),
             pl.col("beginDate").alias("begin_date"),
-            pl.col("endDate").alias("end_date"),
+            _last_day().alias("end_date"),
             is_active(),
             pl.col("sourcedId").alias("row_id"),
         )
@@ -272,7 +277,7 @@ def shape_enrolments(package: Package, source: Source) -> pl.DataFrame:
         pl.col("role").replace(_ENROLMENT_ROLES).alias("role"),
         (pl.col("primary").str.to_lowercase() == "true").fill_null(False).cast(pl.Int64).alias("is_primary"),
         pl.col("beginDate").alias("begin_date"),
-        pl.col("endDate").alias("end_date"),
+        _last_day().alias("end_date"),
         extension(frame),
         is_active(),
     )

@@ -15,6 +15,8 @@ _DEMOGRAPHICS = ("region", "highest_education", "imd_band", "age_band", "disabil
 _SECTION_ID = pl.concat_str("code_module", "code_presentation", separator="-")
 _SESSION_ID = pl.concat_str("code_presentation", "module_presentation_length", separator="-")
 _STUDENT_ID = pl.col("id_student").cast(pl.String)
+_DAY_AFTER = pl.col("end").dt.offset_by("1d").cast(pl.String)
+"""OneRoster's endDate is exclusive."""
 
 
 def roster(data: Dataset) -> dict[str, pl.DataFrame]:
@@ -46,7 +48,7 @@ def _sessions(data: Dataset) -> pl.DataFrame:
         title.alias("title"),
         pl.lit("term").alias("type"),
         pl.col("start").cast(pl.String).alias("startDate"),
-        pl.col("end").cast(pl.String).alias("endDate"),
+        _DAY_AFTER.alias("endDate"),
         pl.col("end").dt.year().cast(pl.String).alias("schoolYear"),
     )
 
@@ -125,7 +127,7 @@ def _enrollments(data: Dataset) -> pl.DataFrame:
         pl.lit("student").alias("role"),
         pl.lit("false").alias("primary"),
         begin.cast(pl.String).alias("beginDate"),
-        pl.col("end").cast(pl.String).alias("endDate"),
+        _DAY_AFTER.alias("endDate"),
     )
 
 

@@ -41,6 +41,11 @@ def term_end(start: dt.date) -> dt.date:
     return start + dt.timedelta(days=7 * TERM_WEEKS - 1)
 
 
+def _day_after(last: dt.date) -> str:
+    """OneRoster's endDate is exclusive."""
+    return (last + dt.timedelta(days=1)).isoformat()
+
+
 def _sessions(starts: tuple[dt.date, ...]) -> list[dict[str, Any]]:
     year_end = term_end(starts[-1])
     year = {
@@ -48,7 +53,7 @@ def _sessions(starts: tuple[dt.date, ...]) -> list[dict[str, Any]]:
         "title": f"School year {year_end.year}",
         "type": "schoolYear",
         "startDate": starts[0].isoformat(),
-        "endDate": year_end.isoformat(),
+        "endDate": _day_after(year_end),
         "parentSourcedId": None,
         "schoolYear": str(year_end.year),
     }
@@ -58,7 +63,7 @@ def _sessions(starts: tuple[dt.date, ...]) -> list[dict[str, Any]]:
             "title": f"Term {term + 1}",
             "type": "term",
             "startDate": start.isoformat(),
-            "endDate": term_end(start).isoformat(),
+            "endDate": _day_after(term_end(start)),
             "parentSourcedId": "year-1",
             "schoolYear": str(year_end.year),
         }
@@ -163,5 +168,5 @@ def _enrollment(section: str, user_id: str, role: str, begin: dt.date, end: dt.d
         "role": role,
         "primary": "true" if role == "teacher" else "false",
         "beginDate": begin.isoformat(),
-        "endDate": end.isoformat(),
+        "endDate": _day_after(end),
     }

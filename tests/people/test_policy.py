@@ -23,6 +23,7 @@ from people.tables import (
     person,
     role_assignment,
 )
+from tests.people.imports import import_into
 from tests.people.rosters import HOME_PAGE, small_school
 
 ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
@@ -320,6 +321,25 @@ def test_a_teachers_sight_ends_with_the_enrolment(
             .where(enrolment.c.person_key == school["t-a"])
             .values({"begin_date": None, "end_date": None, **change})
         )
+    assert _on_day(dt.date(2026, 11, 20), school, monkeypatch) == ({"t:c1"} if sees else set())
+
+
+@pytest.mark.parametrize(("end_date", "sees"), [("2026-11-20", False), ("2026-11-21", True)])
+def test_the_end_date_of_a_roster_is_the_first_day_without_sight(
+    engine: Engine,
+    school: dict[str, str],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    end_date: str,
+    sees: bool,
+) -> None:
+    """OneRoster's endDate is exclusive."""
+    roster = small_school()
+    for row in roster.files["enrollments"]:
+        if row["userSourcedId"] == "t-a":
+            row["endDate"] = end_date
+    import_into(settings, roster, tmp_path / "ended")
     assert _on_day(dt.date(2026, 11, 20), school, monkeypatch) == ({"t:c1"} if sees else set())
 
 

@@ -100,9 +100,9 @@ def test_roster(oulad_folder: Path, tmp_path: Path) -> None:
     tables = {path.stem: pl.read_csv(path, infer_schema=False) for path in folder.glob("*.csv")}
     entries = tables["enrollments"].select("classSourcedId", "userSourcedId", "beginDate", "endDate").rows()
     assert entries == [
-        ("AAA-2013J", "11391", "2013-04-25", "2014-06-25"),
-        ("AAA-2013J", "28400", "2013-08-09", "2014-06-25"),
-        ("BBB-2014B", "28400", "2014-02-01", "2014-09-22"),
+        ("AAA-2013J", "11391", "2013-04-25", "2014-06-26"),
+        ("AAA-2013J", "28400", "2013-08-09", "2014-06-26"),
+        ("BBB-2014B", "28400", "2014-02-01", "2014-09-23"),
     ]
     assert tables["classes"]["sourcedId"].to_list() == ["AAA-2013J", "BBB-2014B"], "2014J has nobody in it"
     ages = dict(tables["demographics"].select("sourcedId", "metadata.age_band").iter_rows())
