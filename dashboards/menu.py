@@ -5,7 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from dashboards.administrator import audit, credentials, health, people, rights, sections, sources, system
+from dashboards.administrator import (
+    audit,
+    credentials,
+    health,
+    identities,
+    people,
+    rights,
+    sections,
+    sources,
+    system,
+)
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import school
@@ -49,6 +59,9 @@ PAGES = (
     PageSpec("administrator-sources", "Sources", ":material/rule:", ("administrator",), sources.render),
     PageSpec(
         "administrator-people", "People", ":material/manage_accounts:", ("administrator",), people.render
+    ),
+    PageSpec(
+        "administrator-identities", "Who is who", ":material/join:", ("administrator",), identities.render
     ),
     PageSpec(
         "administrator-rights", "Consent and rights", ":material/gavel:", ("administrator",), rights.render

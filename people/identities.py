@@ -58,7 +58,16 @@ def list_identifiers(engine: Engine, tenant: str, person_key: str) -> list[Known
         )
 
 
-def join(engine: Engine, home: Home, tenant: str, keep: str, other: str, *, actor_key: str = OPERATOR) -> int:
+def join(
+    engine: Engine,
+    home: Home,
+    tenant: str,
+    keep: str,
+    other: str,
+    *,
+    actor_key: str = OPERATOR,
+    source: str = "command line",
+) -> int:
     """Make `other` one person with `keep`: everything of `other`'s is `keep`'s from now on. Answers how many identifiers moved.
 
     Both are person_keys of the tenant. Raises InputError for somebody unknown, or joined already.
@@ -91,7 +100,7 @@ def join(engine: Engine, home: Home, tenant: str, keep: str, other: str, *, acto
             .values(merged_into=keep)
         )
         bump_revision(connection)
-    _after(engine, home, tenant, "join-identity", f"{keep} {other}", actor_key)
+    _after(engine, home, tenant, "join-identity", f"{keep} {other}", actor_key, source)
     return int(moved.rowcount)
 
 
@@ -103,6 +112,7 @@ def split(
     identifier_key: str,
     *,
     actor_key: str = OPERATOR,
+    source: str = "command line",
 ) -> str:
     """Take an identifier off a person and answer the key of the unknown person who has it from now on.
 
@@ -134,7 +144,7 @@ def split(
         )
         connection.execute(update(identifier).where(*own).values(person_key=unknown, source=ADMINISTRATOR))
         bump_revision(connection)
-    _after(engine, home, tenant, "split-identity", f"{person_key} {unknown}", actor_key)
+    _after(engine, home, tenant, "split-identity", f"{person_key} {unknown}", actor_key, source)
     return unknown
 
 
@@ -168,6 +178,8 @@ def _check_person(connection: Connection, tenant: str, person_key: str) -> None:
         raise InputError(f"{person_key} is one person with {row.merged_into} already", mend="name that one")
 
 
-def _after(engine: Engine, home: Home, tenant: str, action: str, resource: str, actor_key: str) -> None:
-    audit.append(home.audit_db, audit.AuditEntry(tenant, actor_key, action, resource, "people"))
+def _after(
+    engine: Engine, home: Home, tenant: str, action: str, resource: str, actor_key: str, source: str
+) -> None:
+    audit.append(home.audit_db, audit.AuditEntry(tenant, actor_key, action, resource, source))
     lake.publish(engine, home)

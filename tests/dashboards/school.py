@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert
 
+from learnlake.identity import Identifier
 from learnlake.settings import Settings
 from people import accounts, tables
 from people.db import open_people, writing
@@ -145,7 +146,8 @@ def _roster(connection: Connection, school: School) -> None:
     common = {"tenant": TENANT, "source": "http://sis.test", "is_active": True}
 
     def add(table: Any, *rows: Row) -> None:
-        connection.execute(insert(table), [{**common, **row} for row in rows])
+        given = common if "is_active" in table.c else {k: v for k, v in common.items() if k != "is_active"}
+        connection.execute(insert(table), [{**given, **row} for row in rows])
 
     add(
         tables.organisation,
@@ -238,6 +240,18 @@ def _discovered(add: Callable[..., None]) -> None:
                 "role": "student",
             },
         )
+        add(tables.identifier, {**found, **_account("http://mooc.test", key.removeprefix("p_"), key)})
+    add(tables.identifier, _account("http://sis.test", "teacher", "p_teacher"))
+
+
+def _account(home_page: str, name: str, person_key: str) -> Row:
+    known = Identifier.account(home_page, name)
+    return {
+        "identifier_key": f"{home_page} {name}",
+        "kind": known.kind,
+        "value": known.value,
+        "person_key": person_key,
+    }
 
 
 def _section(section_key: str, title: str, school_key: str) -> Row:

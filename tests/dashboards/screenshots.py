@@ -31,6 +31,7 @@ Logins = dict[str, tuple[str, str]]
 QUERIES = {
     "administrator-people": "?person=p_teacher",
     "administrator-rights": "?person=p_teacher",
+    "administrator-identities": "?actor=p_unknown0&person=p_teacher",
 }
 """What a page is photographed with, where it shows little without; keys of the test school."""
 

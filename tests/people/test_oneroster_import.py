@@ -118,7 +118,10 @@ def test_a_changed_row_changes_and_a_missing_row_is_revoked_not_deleted(
     assert counts_of(report)["person"] == (0, 1, 0, 7)
     with reading(engine) as connection:
         rows = {row.sourced_id: row for row in connection.execute(select(enrolment))}
-        assert (rows["e4"].end_date, rows["e4"].is_active) == (dt.date(2026, 10, 31), True)  # endDate is exclusive
+        assert (rows["e4"].end_date, rows["e4"].is_active) == (
+            dt.date(2026, 10, 31),
+            True,
+        )  # endDate is exclusive
         assert not rows["e5"].is_active
         history = connection.execute(select(enrolment_history).order_by("enrolment_key")).all()
         assert [(row.enrolment_key[-2:], row.end_date, row.is_active) for row in history] == [
