@@ -20,6 +20,7 @@ from people.db import bump_revision, reading, writing
 from people.tables import (
     ADMINISTRATOR,
     DISCOVERED,
+    WRITTEN_ABOUT,
     account,
     delegation,
     demographics,
@@ -28,6 +29,7 @@ from people.tables import (
     identifier,
     learner_preference,
     learning_override,
+    message_receipt,
     person,
     role_assignment,
 )
@@ -82,7 +84,7 @@ def join(
             .where(identifier.c.tenant == tenant, identifier.c.person_key == other)
             .values(person_key=keep, source=ADMINISTRATOR)
         )
-        for table in (enrolment, role_assignment, account, learning_override):
+        for table in (enrolment, role_assignment, account, learning_override, *WRITTEN_ABOUT):
             connection.execute(
                 update(table)
                 .where(table.c.tenant == tenant, table.c.person_key == other)
@@ -156,6 +158,7 @@ def _move_pairs(connection: Connection, tenant: str, keep: str, other: str) -> N
         (delegation, delegation.c.person_key),
         (demographics, demographics.c.person_key),
         (learner_preference, learner_preference.c.person_key),
+        (message_receipt, message_receipt.c.person_key),
     ):
         keys = [one for one in table.primary_key if one.name != column.name]
         twin = table.alias()

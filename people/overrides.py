@@ -7,15 +7,16 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, or_, select, update
+from sqlalchemy import Engine, delete, insert, or_, select, update
 
 from learnlake import audit
 from learnlake.errors import AccessError, InputError
 from people import lake
+from people.contact import check_learns
 from people.db import bump_revision, now, reading, school_day, settings_of, today, writing
 from people.policy import check_action, scope
 from people.sessions import Viewer
-from people.tables import enrolment, learner_preference, learning_override
+from people.tables import learner_preference, learning_override
 
 Action = Literal["assign", "exclude", "known"]
 ACTIONS: Final[tuple[Action, ...]] = ("assign", "exclude", "known")
@@ -85,7 +86,7 @@ def decide(
     }
     with writing(engine) as connection:
         if person_key is not None:
-            _check_learns(connection, viewer.tenant, section_key, person_key)
+            check_learns(connection, viewer.tenant, section_key, person_key)
         number = connection.execute(insert(learning_override).values(**values)).inserted_primary_key
         bump_revision(connection)
     assert number is not None
@@ -186,19 +187,6 @@ def _check(
         raise InputError(
             "A decision needs a reason", where="reason", mend=f"write one of at most {REASON_MAX} characters"
         )
-
-
-def _check_learns(connection: Connection, tenant: str, section_key: str, person_key: str) -> None:
-    held = enrolment.c
-    learns = exists().where(
-        held.tenant == tenant,
-        held.section_key == section_key,
-        held.person_key == person_key,
-        held.role == "student",
-        held.is_active,
-    )
-    if not connection.execute(select(learns)).scalar_one():
-        raise InputError(f"{person_key} is no student of section {section_key!r}")
 
 
 def _after(engine: Engine, viewer: Viewer, action: str, resource: str) -> None:

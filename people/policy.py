@@ -21,7 +21,7 @@ from people import consent
 from people.age import age_on, birth_dates
 from people.consent import OF_AGE
 from people.db import change_number, reading, settings_of, today
-from people.policy_rules import ACTIONS, DELEGATED, EXPORTS, RULES, SHOWS_NAMES
+from people.policy_rules import ACTIONS, DELEGATED, EXPORTS, RECORDS, RULES, SHOWS_NAMES
 from people.purposes import GUARDIAN_ACCESS
 from people.roles import held_assignments, roles_held
 from people.sessions import Viewer
@@ -173,6 +173,27 @@ def check_action(scope: Scope, action: str, *, section_key: str | None = None) -
             f"To {action} in this section was not delegated to you",
             mend="ask an administrator to delegate it",
         )
+
+
+def record_keys(scope: Scope, record: str) -> tuple[str, tuple[str, ...]]:
+    """(column, keys) of the rows of `record` that `scope` may read: nobody opens a whole tenant's.
+
+    AccessError for a role that may not read such records, or a record without a rule.
+    """
+    columns = RECORDS.get(record, {}).get(scope.role)
+    if not columns:
+        raise AccessError(f"The role {scope.role} may not read a {record}")
+    (column,) = columns
+    return column, tuple(
+        sorted({key for grant in scope.grants if (key := getattr(grant, column)) is not None})
+    )
+
+
+def check_record(scope: Scope, record: str, **keys: str) -> None:
+    """AccessError unless `scope` may read the `record` whose guard keys are `keys` (such as section_key and person_key)."""
+    column, values = record_keys(scope, record)
+    if keys.get(column) not in values:
+        raise AccessError(f"You may not read this {record}")
 
 
 def filter_for(scope: Scope, mart: str) -> RowFilter:

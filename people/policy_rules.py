@@ -1,4 +1,4 @@
-"""The policy's data: for every mart, export and action, which roles may and by which keys. No code that reads people.db.
+"""The policy's data: for every mart, export, action and written record, which roles may and by which keys. No code that reads people.db.
 
 `TENANT` opens every row of the tenant; a role that a mart or action doesn't name is refused; a mart or action that isn't here is refused to all.
 `docs/people.md` shows these tables, and a test keeps them equal.
@@ -131,6 +131,8 @@ ACTIONS: Final[Rules] = {
     "message": {"teacher": SECTION, "assistant": SECTION},
     "restructure": {"teacher": SECTION, "assistant": SECTION},
     "override": {"teacher": SECTION},
+    "note": {"teacher": SECTION, "assistant": SECTION},
+    "intervene": {"teacher": SECTION},
     # In the whole tenant
     "assign-teacher": {"administrator": TENANT},
     "delegate": {"administrator": TENANT},
@@ -146,5 +148,16 @@ ACTIONS: Final[Rules] = {
 }
 """What somebody may do beside looking. `SECTION` actions are done in one section."""
 
-DELEGATED: Final[Mapping[str, frozenset[str]]] = {"assistant": frozenset({"grade", "message", "restructure"})}
+RECORDS: Final[Rules] = {
+    "note": {"teacher": SECTION, "assistant": SECTION},
+    "message": {"teacher": SECTION, "assistant": SECTION, "guardian": PERSON, "student": PERSON},
+    "intervention": {"teacher": SECTION, "assistant": SECTION},
+    "intervention-outcome": {"teacher": SECTION, "assistant": SECTION, "principal": SCHOOL},
+    "journal": {"student": PERSON},
+}
+"""Who may read what people write here: kept in people.db, in no mart, and out of reach of SQL. A message is read by whom it is addressed to."""
+
+DELEGATED: Final[Mapping[str, frozenset[str]]] = {
+    "assistant": frozenset({"grade", "message", "note", "restructure"})
+}
 """Actions that a role may do only where they were delegated to the person, section by section."""

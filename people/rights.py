@@ -39,7 +39,7 @@ from people.tables import account, login_failure, metadata
 
 PERSON_COLUMNS = ("person_key", "guardian_key", "merged_into")
 ACCOUNT_COLUMN = "account_id"
-LINK_COLUMNS = ("giver_key", "granted_by", "actor_key")
+LINK_COLUMNS = ("giver_key", "granted_by", "actor_key", "author_key", "owner_key")
 """Who did something in a row about somebody else: the row stays, `ERASED` takes the key's place."""
 ERASED = "erased"
 IMPERSONAL = frozenset(

@@ -356,6 +356,70 @@ learner_preference = Table(
     _key("value"),  # a skill_key, a type of activity
 )
 
+# What teachers do about a student, and keep
+
+student_note = Table(
+    "student_note",
+    metadata,
+    Column("note_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("section_key", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("text", SealedText("student_note.text"), nullable=False),
+    Column("author_key", String, nullable=False),
+    Column("written_at", DateTime, nullable=False),
+    Index(None, "section_key", "person_key"),
+    Index(None, "person_key", "tenant"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("message_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("section_key", String, nullable=False),
+    Column("person_key", String, nullable=False),  # the student whom it is to or about
+    Column("to_student", Boolean, nullable=False),
+    Column("to_guardians", Boolean, nullable=False),  # those who may see the student when they look
+    Column("text", SealedText("message.text"), nullable=False),
+    Column("author_key", String, nullable=False),
+    Column("sent_at", DateTime, nullable=False),
+    Index(None, "section_key", "person_key"),
+    Index(None, "person_key", "tenant"),
+)
+
+message_receipt = Table(
+    "message_receipt",  # who has said that it was read
+    metadata,
+    Column("message_id", Integer, ForeignKey("message.message_id", ondelete="CASCADE"), primary_key=True),
+    _key("person_key"),  # the reader
+    Column("tenant", String, nullable=False),
+    Column("read_at", DateTime, nullable=False),
+    Index(None, "person_key", "tenant"),
+)
+
+intervention = Table(
+    "intervention",
+    metadata,
+    Column("intervention_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("section_key", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("what", SealedText("intervention.what"), nullable=False),
+    Column("owner_key", String, nullable=False),  # who looks after it
+    Column("author_key", String, nullable=False),
+    Column("begin_date", Date, nullable=False),
+    Column("end_date", Date, nullable=False),  # when its outcome is due
+    _text("outcome"),  # helped, partly, not; null: under way
+    Column("outcome_text", SealedText("intervention.outcome_text")),
+    Column("ended_on", Date),
+    Index(None, "section_key", "tenant"),
+    Index(None, "person_key", "tenant"),
+)
+
+WRITTEN_ABOUT = (student_note, message, intervention)
+"""What is written about or by one person, and goes along when two entries turn out to be one person."""
+
 # Log-in
 
 account = Table(

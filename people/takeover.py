@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from people.tables import (
     DISCOVERED,
+    WRITTEN_ABOUT,
     consent,
     course,
     enrolment,
@@ -20,7 +21,7 @@ from people.tables import (
 
 def merge_unknown(connection: Connection, tenant: str, *, unknown_key: str, into_key: str) -> None:
     """Give everything of an unknown person to the rostered one: identifiers and enrolments; the unknown one is published no more."""
-    for table in (identifier, enrolment, consent, learning_override):
+    for table in (identifier, enrolment, consent, learning_override, *WRITTEN_ABOUT):
         connection.execute(
             update(table)
             .where(table.c.tenant == tenant, table.c.person_key == unknown_key)

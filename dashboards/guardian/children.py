@@ -7,7 +7,7 @@ import html
 import polars as pl
 import streamlit as st
 
-from dashboards import learner
+from dashboards import inbox, learner
 from dashboards.components import charts, filters, notes, page, states, tables
 from dashboards.visit import Visit
 
@@ -34,6 +34,7 @@ def render(visit: Visit) -> None:
     skills = learner.mastery(visit, child)
     with heading:
         page.header(visit, names[child], _lead(due))
+    inbox.show(visit, about=child)
     if weeks.is_empty():
         states.empty("Nothing yet this term", "This page fills up when classes have begun.")
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards.classes import Class, choose_class, classes, weeks
 from dashboards.components import charts, notes, page, states, tables
-from dashboards.teacher import unscheduled
+from dashboards.teacher import acting, under_way, unscheduled
 from dashboards.visit import Visit
 
 CARDS = 6
@@ -57,11 +57,12 @@ def render(visit: Visit) -> None:
         unscheduled.render(visit, chosen, heading)
         return
     ranked = visit.named(_RANKED, {"section": chosen.section_key})
+    plans = under_way.of_class(visit, chosen)
     with heading:
         page.header(
             visit,
             "Who needs you",
-            _lead(chosen, ranked),
+            _lead(chosen, ranked) + _overdue(under_way.overdue(visit, plans)),
             as_of=chosen.as_of_date,
             section_key=chosen.section_key,
         )
@@ -71,7 +72,8 @@ def render(visit: Visit) -> None:
             "They appear once the risk model has been trained on finished classes and this class has completed a week.",
         )
     else:
-        _cards(ranked.filter(pl.col("is_at_risk")), chosen)
+        _cards(visit, ranked.filter(pl.col("is_at_risk")), chosen)
+    under_way.show(visit, chosen, plans, dict(ranked.select("person_key", "display_name").iter_rows()))
     _figures(visit, chosen)
     if not ranked.is_empty():
         _whole_list(ranked)
@@ -94,14 +96,25 @@ def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
     )
 
 
-def _cards(listed: pl.DataFrame, chosen: Class) -> None:
+def _overdue(count: int) -> str:
+    if not count:
+        return ""
+    return f" {page.count(count, 'intervention waits', 'interventions wait')} for your word on how it went."
+
+
+def _cards(visit: Visit, listed: pl.DataFrame, chosen: Class) -> None:
+    acting.told()
+    kinds = acting.allowed(visit, chosen.section_key)
     for row in listed.head(CARDS).iter_rows(named=True):
-        _card(row, chosen)
+        _card(row, chosen, may_act=bool(kinds))
+        if kinds and st.session_state.get("acting_on") == row["person_key"]:
+            with st.container(border=True):
+                acting.form(visit, chosen, row["person_key"], row["display_name"], kinds)
     if listed.height > CARDS:
         st.html(f'<p class="ll-small">{listed.height - CARDS} more are on the list: see the table below.</p>')
 
 
-def _card(row: dict, chosen: Class) -> None:
+def _card(row: dict, chosen: Class, *, may_act: bool) -> None:
     reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
     items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
     risk = f"Risk {row['risk']:.0%}"
@@ -120,6 +133,20 @@ def _card(row: dict, chosen: Class) -> None:
             icon_position="right",
             query_params={"class": chosen.section_key, "person": row["person_key"]},
         )
+        if may_act:
+            st.button(
+                "Act",
+                key=f"act_{row['person_key']}",
+                icon=":material/edit_note:",
+                help="Write a note or a message, or begin an intervention",
+                on_click=_toggle,
+                args=(row["person_key"],),
+            )
+
+
+def _toggle(person_key: str) -> None:
+    is_open = st.session_state.get("acting_on") == person_key
+    st.session_state["acting_on"] = None if is_open else person_key
 
 
 def _change_chip(row: dict) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboards import design, learner
 from dashboards.classes import Class, choose_class, classes
 from dashboards.components import charts, filters, notes, page, states, tables
-from dashboards.teacher import suggestions
+from dashboards.teacher import case_file, suggestions
 from dashboards.visit import Visit
 
 _STUDENTS = """
@@ -74,6 +74,7 @@ def render(visit: Visit) -> None:
             section_key=chosen.section_key,
         )
     _why(risk)
+    case_file.show(visit, chosen, person_key, names[person_key])
     _activity(visit, chosen, person_key)
     page.section("Skills")
     learner.show_mastery(visit, learner.mastery(visit, person_key, chosen.section_key))

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, update
 
 from learnlake.errors import AccessError
 from learnlake.settings import Settings, get_settings
-from people import policy
+from people import policy, policy_rules
 from people.db import open_people, writing
 from people.oneroster import import_roster
 from people.roles import ROLES, grant_role
@@ -99,6 +99,8 @@ ACTION_TABLE = {
     "message": "sd-----",
     "restructure": "sd-----",
     "override": "s------",
+    "note": "sd-----",
+    "intervene": "s------",
     "assign-teacher": "-----t-",
     "delegate": "-----t-",
     "manage-accounts": "-----t-",
@@ -110,6 +112,13 @@ ACTION_TABLE = {
     "erase-person": "-----t-",
     "import-roster": "-----t-",
     "run-sql": "------t",
+}
+RECORD_TABLE = {
+    "note": "ss-----",
+    "message": "ss-pp--",
+    "intervention": "ss-----",
+    "intervention-outcome": "ssh----",
+    "journal": "----p--",
 }
 LETTERS = {"t": (), "h": ("school_key",), "s": ("section_key",), "p": ("person_key",)}
 
@@ -166,7 +175,26 @@ def test_each_role_does_what_the_table_says(role: str, action: str) -> None:
             policy.check_action(trusted, action)
 
 
+@pytest.mark.parametrize("role", (*ROLES, "headmaster"))
+@pytest.mark.parametrize("record", (*RECORD_TABLE, "diary"))
+def test_each_role_reads_of_each_record_what_the_table_says(role: str, record: str) -> None:
+    letter = RECORD_TABLE[record][ROLES.index(role)] if role in ROLES and record in RECORD_TABLE else "-"
+    keys = {"school_key": "h", "section_key": "s", "person_key": "p"}
+    own = _scope(role, *(policy.Grant(**{column: key}) for column, key in keys.items()))
+    if letter == "-":
+        with pytest.raises(AccessError):
+            policy.check_record(own, record, **keys)
+        return
+    policy.check_record(own, record, **keys)
+    (column,) = LETTERS[letter]
+    with pytest.raises(AccessError):
+        policy.check_record(own, record, **{**keys, column: "another"})
+    with pytest.raises(AccessError):
+        policy.check_record(_scope(role), record, **keys)
+
+
 def test_the_tables_name_every_mart_export_and_action() -> None:
+    assert set(policy_rules.RECORDS) == set(RECORD_TABLE)
     assert set(policy.EXPORTS) == set(EXPORT_TABLE)
     assert set(policy.ACTIONS) == set(ACTION_TABLE)
     assert {role: set(names) for role, names in policy.DELEGATED.items()} == {
@@ -236,6 +264,11 @@ def test_the_documentation_shows_the_rules() -> None:
             sign = signs[by_role[role]] if role in by_role else "–"
             cells.append("where delegated" if action in policy.DELEGATED.get(role, ()) else sign)
         lines.append(f"| {action} | {' | '.join(cells)} |")
+    assert "\n".join(lines) in DOCUMENTATION.read_text()
+    lines = [f"| record | {' | '.join(ROLES)} |", f"|---|{'---|' * len(ROLES)}"]
+    for record, by_role in policy_rules.RECORDS.items():
+        cells = [signs[by_role[role]] if role in by_role else "–" for role in ROLES]
+        lines.append(f"| {record} | {' | '.join(cells)} |")
     assert "\n".join(lines) in DOCUMENTATION.read_text()
 
 
