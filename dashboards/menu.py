@@ -18,7 +18,7 @@ from dashboards.administrator import (
 )
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
-from dashboards.principal import school
+from dashboards.principal import achievements, growth, one_class, school
 from dashboards.student import skills as student_skills
 from dashboards.student import start as student_start
 from dashboards.student import term as student_term
@@ -55,6 +55,15 @@ PAGES = (
     PageSpec("student-term", "My term", ":material/calendar_month:", ("student",), student_term.render),
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
     PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),
+    PageSpec("principal-class", "One class", ":material/groups:", ("principal",), one_class.render),
+    PageSpec("principal-growth", "Growth", ":material/trending_up:", ("principal",), growth.render),
+    PageSpec(
+        "principal-achievements",
+        "Achievements",
+        ":material/trophy:",
+        ("principal",),
+        achievements.render,
+    ),
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
     PageSpec("administrator-sources", "Sources", ":material/rule:", ("administrator",), sources.render),
     PageSpec(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -97,6 +97,19 @@ class Visit:
     def audit_view(self, person_key: str, page: str) -> None:
         """Record that the viewer opened this person's record on `page`; once per session."""
         self.door.audit_view([person_key], page)
+
+    def audit_views(self, person_keys: Sequence[str], page: str) -> None:
+        """The same for several persons who are shown by name at once."""
+        self.door.audit_view(person_keys, page)
+
+    def celebrated(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows of `frame` of those who agree today to be shown by name beside others, with `display_name`."""
+        names = self.door.celebrated_names(frame["person_key"].to_list())
+        found = pl.DataFrame(
+            {"person_key": list(names), "display_name": list(names.values())},
+            schema={"person_key": pl.String, "display_name": pl.String},
+        )
+        return frame.join(found, on="person_key")
 
     def generated(self, section_key: str | None = None) -> Generated:
         """Whether all, some or none of the people that this viewer sees (in one section) are generated.

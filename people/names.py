@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Engine, select
 
-from people.db import reading
+from people import consent
+from people.db import reading, school_day, settings_of
+from people.purposes import LEADERBOARD
 from people.tables import person
 
 _KEYS_PER_QUERY = 10_000
@@ -38,3 +40,13 @@ def display_names(engine: Engine, tenant: str, person_keys: Iterable[str]) -> di
                     " ".join(part for part in (given, family) if part) or f"Learner {row.person_key[-6:]}"
                 )
     return names
+
+
+def celebrated(engine: Engine, tenant: str, person_keys: Iterable[str]) -> dict[str, str]:
+    """The names of those of `person_keys` who agree, as of today, to be shown by name beside others."""
+    keys = list(person_keys)
+    with reading(engine) as connection:
+        agreed = consent.allowed(
+            connection, settings_of(engine), tenant, keys, LEADERBOARD, school_day(engine)
+        )
+    return display_names(engine, tenant, (key for key in keys if key in agreed))

@@ -21,7 +21,7 @@ from people import consent
 from people.age import age_on, birth_dates
 from people.consent import OF_AGE
 from people.db import change_number, reading, settings_of, today
-from people.policy_rules import ACTIONS, DELEGATED, EXPORTS, RECORDS, RULES, SHOWS_NAMES
+from people.policy_rules import ACTIONS, CELEBRATES, DELEGATED, EXPORTS, RECORDS, RULES, SHOWS_NAMES
 from people.purposes import GUARDIAN_ACCESS
 from people.roles import held_assignments, roles_held
 from people.sessions import Viewer
@@ -156,6 +156,12 @@ def check_export(role: str, what: str) -> None:
     """AccessError unless `role` may take `what` (a mart, or "page") away as a file, as far as it sees its rows."""
     if role not in EXPORTS.get(what, ()):
         raise AccessError(f"The role {role} may not export {what}")
+
+
+def check_celebrates(scope: Scope) -> None:
+    """AccessError unless `scope`'s role is shown the names of those who agreed to be shown by name beside others."""
+    if scope.role not in CELEBRATES:
+        raise AccessError(f"The role {scope.role} is shown no names of those who agreed to it")
 
 
 def check_action(scope: Scope, action: str, *, section_key: str | None = None) -> None:

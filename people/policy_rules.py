@@ -118,6 +118,9 @@ RULES: Final[Rules] = {
 SHOWS_NAMES: Final = frozenset({"student", "teacher", "assistant", "guardian"})
 """Roles that see display names, of the rows they may see. All others see pseudonyms."""
 
+CELEBRATES: Final = SHOWS_NAMES - {"guardian"} | {"principal"}
+"""Roles that see the names of those, among the people they may see, who agreed to be shown beside others (purpose `leaderboard`)."""
+
 EXPORTS: Final[Mapping[str, frozenset[str]]] = {
     **{mart: frozenset(roles) - {"assistant"} for mart, roles in RULES.items()},
     "page": frozenset(_EVERYONE) - {"assistant"},

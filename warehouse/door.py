@@ -159,6 +159,19 @@ class Door:
         values = [shown.get(k, k) for k in table.column(key).to_pylist()]
         return table.append_column(name, pa.array(values, pa.string()))
 
+    def celebrated_names(self, person_keys: Sequence[str]) -> dict[str, str]:
+        """person_key -> name of those of `person_keys` who agree today to be shown by name beside others (purpose `leaderboard`).
+
+        Only people whose row in `dim_person` the viewer may see. AccessError for a role that `people.policy` shows no such names.
+        """
+        scope = self.scope()
+        policy.check_celebrates(scope)
+        visible = self.sql(
+            "select person_key from dim_person where list_contains($keys, person_key)",
+            {"keys": list(person_keys)},
+        )
+        return names.celebrated(self._engine, scope.tenant, visible.column(0).to_pylist())
+
     def audit_view(self, person_keys: Sequence[str], page: str) -> None:
         """Note in the audit trail that the viewer has been shown these persons' records; once per door and page."""
         resource = "person:" + ",".join(sorted(set(person_keys)))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from learnlake.identity import Identifier
 from learnlake.settings import Settings
-from people import accounts, tables
+from people import accounts, consent, consent_record, tables
 from people.db import open_people, writing
 from tests.warehouse.fixtures import publish_rows
 
@@ -137,6 +137,9 @@ def build(settings: Settings, *, per_class: int = 20, with_snapshot: bool = True
             school_key=school_key,
         )
         school.logins[role] = login
+    agreed = [students[CLASSES[0]][0], students[CLASSES[0]][1], students[CLASSES[1]][0]]
+    said = [consent.Decision(key, "leaderboard", "given", "school", AS_OF) for key in agreed]
+    consent_record.record(engine, TENANT, said, actor_key="test")
     if with_snapshot:
         school.publish()
     return school

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from tests.dashboards import school as s
+from tests.dashboards import school_measures
 
 Row = dict[str, Any]
 TYPE = "http://adlnet.gov/expapi/activities/"
@@ -21,6 +22,7 @@ def all_marts(school: s.School) -> dict[str, list[Row]]:
         **_records(school, effort),
         "msr_student_week": weeks,
         "msr_class_week": _class_weeks(school, weeks),
+        **school_measures.measures(school, effort, weeks),
         **_predictions(school, effort),
         **_quality(),
     }
@@ -42,6 +44,7 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
         ("p_guardian", "guardian")
     ]
     moment = dt.datetime(2026, 9, 28, 8, tzinfo=dt.UTC)
+    celebrated = {key for keys in school.students.values() for key in keys[: school_measures.CELEBRATED]}
     return {
         "dim_organisation": [
             {
@@ -70,7 +73,7 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
                 "is_active": True,
                 "is_generated": True,
                 "allows_prediction": True,
-                "allows_leaderboard": False,
+                "allows_leaderboard": key in celebrated,
                 "first_seen_at": moment,
                 "last_seen_at": moment,
             }
@@ -86,7 +89,8 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
                 "end_date": s.END,
                 "is_running": True,
                 "as_of_date": s.AS_OF,
-            }
+            },
+            school_measures.spring_session(),
         ],
         "dim_course": [
             {
@@ -104,6 +108,7 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
                 _class(key, f"Algebra I, group {n}", len(school.students[key]))
                 for n, key in enumerate(s.CLASSES, 1)
             ],
+            *school_measures.spring_classes(_class("", "", 20)),
             {
                 **_class(s.DISCOVERED, "Digital literacy", 3),
                 "school_key": s.PLATFORM,

@@ -162,21 +162,6 @@ def test_analyst_asks_and_is_told_what_is_wrong_with_a_query(school: schools.Sch
     assert app.error and not app.dataframe and not app.exception
 
 
-def test_small_groups_are_masked_for_principals(own_school: schools.School, open_page: Open) -> None:
-    every = schools.marts(own_school)
-    tiny = own_school.students[schools.CLASSES[1]][:3]
-    kept = [
-        row
-        for row in every["msr_student_week"]
-        if row["section_key"] == schools.CLASSES[0] or row["person_key"] in tiny
-    ]
-    own_school.publish(msr_student_week=kept)
-    shown = open_page(own_school, "principal", "principal").dataframe[0].value.set_index("Class")
-    assert shown.loc["Algebra I, group 2", "Students"] == 3
-    assert shown.loc["Algebra I, group 2"].drop("Students").isna().all()
-    assert shown.loc["Algebra I, group 1"].notna().all()
-
-
 def test_several_roles_have_a_menu_section_each(school: schools.School, open_page: Open) -> None:
     assert "Slope" in text(open_page(school, "teacher and guardian", "guardian"))
     assert "students need a word" in text(open_page(school, "teacher and guardian", "teacher"))
