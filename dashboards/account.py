@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dashboards import forms
+from dashboards import forms, words
 from dashboards.login import TOO_OLD, qr_code, with_people
 from dashboards.visit import COOKIE
 from learnlake.errors import AccessError, InputError, StoreError
@@ -14,6 +14,7 @@ from learnlake.settings import get_settings
 from people import accounts, second_factor, sessions
 
 PATH = "/account"
+t, tn = words.room(__name__)
 
 
 async def show(request: Request) -> Response:
@@ -25,9 +26,9 @@ async def change_password(request: Request) -> Response:
     """POST /account/password: current, password, again. Every session ends, and this browser gets a new one."""
     fields = await forms.fields_of(request, "current", "password", "again")
     if fields is None:
-        return await _page(request, problem=TOO_OLD, status=403)
+        return await _page(request, problem=t(TOO_OLD), status=403)
     if fields["password"] != fields["again"]:
-        return await _page(request, problem="The two new passwords are not the same.", status=400)
+        return await _page(request, problem=t("The two new passwords are not the same."), status=400)
     try:
         token = await with_people(
             lambda engine: sessions.change_password(
@@ -35,9 +36,9 @@ async def change_password(request: Request) -> Response:
             )
         )
     except (AccessError, InputError) as error:
-        return await _page(request, problem=forms.words(error), status=400)
+        return await _page(request, problem=forms.sentence(error), status=400)
     response = await _page(
-        request, token=token, done="Your password is changed; your other sessions have ended."
+        request, token=token, done=t("Your password is changed; your other sessions have ended.")
     )
     forms.keep_session(request, response, token)
     return response
@@ -56,7 +57,7 @@ async def confirm_second_factor(request: Request) -> Response:
     """POST /account/second-factor/confirm: code. Shows the recovery codes, or asks for the code again."""
     fields = await forms.fields_of(request, "code")
     if fields is None:
-        return await _page(request, problem=TOO_OLD, status=403)
+        return await _page(request, problem=t(TOO_OLD), status=403)
     source = forms.source_of(request)
     try:
         known = await with_people(lambda engine: sessions.owner(engine, _token(request)))
@@ -64,7 +65,7 @@ async def confirm_second_factor(request: Request) -> Response:
             lambda engine: second_factor.confirm(engine, known, fields["code"], source=source)
         )
     except (AccessError, StoreError) as error:
-        return _enrol(request, problem=forms.words(error), status=400)
+        return _enrol(request, problem=forms.sentence(error), status=400)
     await with_people(lambda engine: sessions.end_others(engine, _token(request), source=source))
     return _codes(request, codes)
 
@@ -85,17 +86,17 @@ async def remove_second_factor(request: Request) -> Response:
     if isinstance(known, Response):
         return known
     if await with_people(lambda engine: sessions.owes_second_factor(engine, known)):
-        return await _page(request, problem="Your role asks for a second factor.", status=403)
+        return await _page(request, problem=t("Your role asks for a second factor."), status=403)
     source = forms.source_of(request)
     await with_people(lambda engine: second_factor.remove(engine, known, source=source))
-    return await _page(request, done="The second factor is removed.")
+    return await _page(request, done=t("The second factor is removed."))
 
 
 async def end_sessions(request: Request) -> Response:
     """POST /account/sessions: session_id, or all others without one."""
     fields = await forms.fields_of(request, "session_id")
     if fields is None:
-        return await _page(request, problem=TOO_OLD, status=403)
+        return await _page(request, problem=t(TOO_OLD), status=403)
     ended = await with_people(
         lambda engine: sessions.end_others(
             engine,
@@ -104,7 +105,7 @@ async def end_sessions(request: Request) -> Response:
             source=forms.source_of(request),
         )
     )
-    done = "That session has ended." if ended == 1 else f"{ended} sessions have ended."
+    done = tn("That session has ended.", "{count} sessions have ended.", ended)
     return await _page(request, done=done)
 
 
@@ -136,7 +137,7 @@ async def _page(
     return forms.show(
         request,
         "account.html",
-        title="Your account",
+        title=t("Your account"),
         status=status,
         problem=problem,
         done=done,
@@ -157,7 +158,7 @@ async def _proved(request: Request) -> accounts.Account | Response:
     """The account, its password given once more; or the page that says why not."""
     fields = await forms.fields_of(request, "current")
     if fields is None:
-        return await _page(request, problem=TOO_OLD, status=403)
+        return await _page(request, problem=t(TOO_OLD), status=403)
     try:
         return await with_people(
             lambda engine: sessions.prove_again(
@@ -165,14 +166,14 @@ async def _proved(request: Request) -> accounts.Account | Response:
             )
         )
     except AccessError as error:
-        return await _page(request, problem=forms.words(error), status=400)
+        return await _page(request, problem=forms.sentence(error), status=400)
 
 
 def _enrol(request: Request, **values: object) -> Response:
     return forms.show(
         request,
         "enrol.html",
-        title="Set up your second factor",
+        title=t("Set up your second factor"),
         action=f"{PATH}/second-factor/confirm",
         target=PATH,
         status=int(str(values.pop("status", 200))),
@@ -181,7 +182,9 @@ def _enrol(request: Request, **values: object) -> Response:
 
 
 def _codes(request: Request, codes: list[str]) -> Response:
-    return forms.show(request, "recovery_codes.html", title="Your recovery codes", codes=codes, target=PATH)
+    return forms.show(
+        request, "recovery_codes.html", title=t("Your recovery codes"), codes=codes, target=PATH
+    )
 
 
 def _token(request: Request) -> str:

@@ -7,9 +7,11 @@ import datetime as dt
 
 import polars as pl
 
+from dashboards import words
 from dashboards.components import filters
 from dashboards.visit import Visit
 
+t, _tn = words.room(__name__)
 _CLASSES = """
 select
     section_key, session_key, title, coalesce(course_title, title) as course_title, session_title, start_date, end_date,
@@ -55,7 +57,7 @@ def classes(visit: Visit) -> list[Class]:
 def choose_class(found: list[Class]) -> Class:
     """Let the reader choose one of `found` (not empty); kept in the address as `?class=KEY`."""
     by_key = {one.section_key: one for one in found}
-    return by_key[filters.choose("Class", {key: one.label for key, one in by_key.items()}, param="class")]
+    return by_key[filters.choose(t("Class"), {key: one.label for key, one in by_key.items()}, param="class")]
 
 
 def weeks(visit: Visit, section_key: str) -> pl.DataFrame:

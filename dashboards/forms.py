@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.visit import COOKIE
 from learnlake.errors import LearnlakeError
 from learnlake.settings import get_settings
@@ -34,13 +34,54 @@ _TEMPLATES = jinja2.Environment(
     undefined=jinja2.ChainableUndefined,
     trim_blocks=True,
 )
+t, tn = words.room(__name__)
+MET_AT_LOG_IN = (
+    words.mark("Log-in or password is not right"),
+    words.mark("Too many wrong passwords"),
+    words.mark("Too many wrong codes"),
+    words.mark("wait {seconds} s, then try again"),
+    words.mark("This account holds no role at present"),
+    words.mark("ask an administrator for one"),
+    words.mark("The code is not right"),
+    words.mark("wait for the app's next code and check that your device's clock is right"),
+    words.mark("use the app's newest code, each one once, or a recovery code"),
+    words.mark("This log-in took too long"),
+    words.mark("begin again"),
+    words.mark("You are logged out"),
+    words.mark("log in again"),
+    words.mark("This link has been used, or is too old"),
+    words.mark("ask your school's administrator for a new one"),
+    words.mark("The current password is not right"),
+    words.mark("The password is not right"),
+    words.mark("The password is shorter than {shortest} characters"),
+    words.mark("use a longer one, such as a few words"),
+    words.mark("use a few words that do not belong together, or one that a password manager makes"),
+)
+"""What `people` says in its errors to somebody who logs in or looks after the own account."""
+
+
+def _in_html(text: str, **values: words.Value) -> Markup:
+    """`t` for templates: a translation may hold tags, a value is shown as it is."""
+    return Markup(t(text)).format(**values)
+
+
+def _many_in_html(one: str, many: str, count: int, **values: words.Value) -> Markup:
+    return Markup(tn(one, many, count, **{name: escape(value) for name, value in values.items()}))
+
+
+_TEMPLATES.globals |= {"t": _in_html, "tn": _many_in_html, "moment": words.moment}
 
 
 def show(request: Request, template: str, *, title: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page from `template`, with the token that its forms send back."""
     form_token = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
     body = _TEMPLATES.get_template(template).render(
-        title=title, style=_style(), form_token=form_token, **values
+        title=title,
+        style=_style(),
+        form_token=form_token,
+        language=words.current().language,
+        languages=words.LANGUAGES,
+        **values,
     )
     response = HTMLResponse(body, status_code=status, headers=_HEADERS)
     response.set_cookie(
@@ -57,13 +98,14 @@ def show(request: Request, template: str, *, title: str, status: int = 200, **va
 
 def say(request: Request, title: str, *lines: str, status: int, link: str = "/login") -> HTMLResponse:
     """A page that says something and leads on."""
-    text = "Back to the log-in" if link == "/login" else "Go on"
+    text = t("Back to the log-in") if link == "/login" else t("Go on")
     return show(request, "message.html", title=title, status=status, lines=lines, link=link, link_text=text)
 
 
-def words(error: LearnlakeError) -> str:
-    """An error as one or two sentences on a page."""
-    return error.what + (f": {error.mend}." if error.mend else ".")
+def sentence(error: LearnlakeError) -> str:
+    """An error as a sentence on a page; in English where it is none of those met at the log-in."""
+    what, mend = (words.retold(text or "", MET_AT_LOG_IN, t) for text in (error.what, error.mend))
+    return f"{what}: {mend}." if mend else f"{what}."
 
 
 def go(target: str) -> RedirectResponse:
@@ -128,6 +170,11 @@ def keep_session(request: Request, response: Response, token: str) -> None:
 def keep_challenge(request: Request, response: Response, token: str) -> None:
     """Give the browser what names a log-in that owes a code."""
     _keep(request, response, CHALLENGE_COOKIE, token, max_age=600, path="/login")
+
+
+def keep_language(request: Request, response: Response, code: str) -> None:
+    """Keep the language that was chosen before the log-in."""
+    _keep(request, response, words.COOKIE, code, max_age=365 * 86400, path="/")
 
 
 def _keep(request: Request, response: Response, name: str, token: str, *, max_age: int, path: str) -> None:

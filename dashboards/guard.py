@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards import words
 from dashboards.visit import COOKIE, viewer_of
 from learnlake.settings import get_settings
+from people.sessions import Viewer
 
 OPEN_PATHS = frozenset(
     {
@@ -19,6 +21,7 @@ OPEN_PATHS = frozenset(
         "/login/code",
         "/login/enrol",
         "/login/reset",
+        "/login/language",
         "/auth/login",
         "/auth/logout",
         "/health",
@@ -57,14 +60,24 @@ class Guard:
         request = Request(scope)
         path = request.url.path
         is_open = path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
-        if not is_open and not await self._is_known(request):
+        viewer = await self._viewer(request)
+        if not is_open and viewer is None:
             await self._refuse(request)(scope, receive, send)
             return
+        words.use(
+            words.negotiate(
+                viewer.language if viewer and viewer.language else request.cookies.get(words.COOKIE),
+                request.headers.get("accept-language"),
+                get_settings().default_language,
+            )
+        )
         await self._app(scope, receive, _hardened(send))
 
-    async def _is_known(self, request: Request) -> bool:
+    async def _viewer(self, request: Request) -> Viewer | None:
+        if request.url.path.startswith(("/static/", "/_stcore/health", "/health")):
+            return None
         token = request.cookies.get(COOKIE)
-        return bool(token) and await run_in_threadpool(viewer_of, get_settings(), token) is not None
+        return await run_in_threadpool(viewer_of, get_settings(), token) if token else None
 
     def _refuse(self, request: Request) -> Response:
         is_page = request.method in {"GET", "HEAD"} and not request.url.path.startswith("/_stcore/")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.components import charts, notes, page, states
 from dashboards.visit import Visit
+from dashboards.words import mark
 
+t, tn = words.room(__name__)
 _MASTERY = """
 select
     m.skill_key, s.title as skill, c.title as course, m.course_key, m.mastery, m.is_mastered, m.opportunity_count,
@@ -55,7 +57,12 @@ left join dim_class c on c.section_key = n.section_key
 where n.person_key = $person and ($section is null or n.section_key = $section)
 order by n.rank, c.course_title
 """
-_KINDS = {"assigned": "chosen by a teacher", "learn": "new", "practise": "practice", "review": "review"}
+_KINDS = {
+    "assigned": mark("chosen by a teacher"),
+    "learn": mark("new"),
+    "practise": mark("practice"),
+    "review": mark("review"),
+}
 _DUE = """
 select distinct a.title, a.due_date, a.weight, e.section_key, c.course_title
 from brg_enrolment e
@@ -117,11 +124,16 @@ def results(visit: Visit, person_key: str, section_key: str | None = None) -> pl
 
 def with_timeliness(found: pl.DataFrame) -> pl.DataFrame:
     """`found` as from `results`, with `score_pct` and the words `timeliness`: on time, or how late."""
-    days = pl.col("days_late")
-    late = pl.concat_str(days, pl.when(days == 1).then(pl.lit(" day late")).otherwise(pl.lit(" days late")))
+    said = [
+        None
+        if days is None
+        else tn("{count} day late", "{count} days late", days)
+        if days > 0
+        else t("on time")
+        for days in found["days_late"]
+    ]
     return found.with_columns(
-        (100 * pl.col("score_scaled")).round(0).alias("score_pct"),
-        pl.when(days > 0).then(late).when(days <= 0).then(pl.lit("on time")).alias("timeliness"),
+        (100 * pl.col("score_scaled")).round(0).alias("score_pct"), pl.Series("timeliness", said, pl.String)
     )
 
 
@@ -130,10 +142,10 @@ def show_next(found: pl.DataFrame, *, limit: int = 3) -> None:
     import html
 
     for place, row in enumerate(found.head(limit).iter_rows(named=True), start=1):
-        title = html.escape(row["title"] or row["skill"] or "Activity")
-        facts = [_KINDS.get(row["kind"]), row["course_title"], row["skill"]]
+        title = html.escape(row["title"] or row["skill"] or t("Activity"))
+        facts = [t(_KINDS[row["kind"]]) if row["kind"] in _KINDS else None, row["course_title"], row["skill"]]
         if row["duration_minutes"]:
-            facts.append(f"about {row['duration_minutes']:.0f} minutes")
+            facts.append(tn("about one minute", "about {count} minutes", round(row["duration_minutes"])))
         with st.container(border=True):
             st.html(
                 f'<div class="ll-row"><span class="ll-rank">{place}</span><div class="ll-body">'
@@ -147,21 +159,30 @@ def show_mastery(visit: Visit, frame: pl.DataFrame) -> None:
     """Mastery bars by course, with the note on how it is worked out."""
     if frame.is_empty():
         states.empty(
-            "No answers with skills yet",
-            "Mastery appears after the first questions whose skills the course catalogue names.",
+            t("No answers with skills yet"),
+            t("Mastery appears after the first questions whose skills the course catalogue names."),
         )
         return
     threshold = visit.settings.mastery_threshold
     for course, part in frame.group_by("course", maintain_order=True):
         done = int(part["is_mastered"].sum())
         charts.title(
-            f"{course[0] or 'Other skills'}: {done} of {part.height} skills mastered",
-            "Probability that the skill is known; strongest of those still to master first",
+            t(
+                "{course}: {done} of {all} skills mastered",
+                course=str(course[0] or t("Other skills")),
+                done=done,
+                all=part.height,
+            ),
+            t("Probability that the skill is known; strongest of those still to master first"),
         )
         charts.mastery_bars(part, threshold=threshold)
     page.how_worked_out(
-        "Worked out from the order of right and wrong answers (Bayesian knowledge tracing): a right answer moves the bar "
-        f"up, a wrong one down, and lucky guesses and slips are allowed for. **Mastered** counts from {threshold:.0%} on.\n\n"
+        t(
+            "Worked out from the order of right and wrong answers (Bayesian knowledge tracing): a right answer moves the "
+            "bar up, a wrong one down, and lucky guesses and slips are allowed for. **Mastered** counts from {threshold} on.",
+            threshold=words.percent(threshold),
+        )
+        + "\n\n"
         + notes.definitions(Mastery="prd_mastery.mastery", Answers="prd_mastery.opportunity_count")
     )
 
@@ -171,31 +192,32 @@ def show_attendance(frame: pl.DataFrame) -> None:
     met = frame.filter(pl.col("meeting_count") > 0)
     if met.is_empty():
         states.empty(
-            "No attendance recorded",
-            "It appears when the school's systems report lessons attended or missed.",
+            t("No attendance recorded"),
+            t("It appears when the school's systems report lessons attended or missed."),
         )
         return
     colours = design.palette()
     tones = {
-        "Present": colours.fine,
-        "Late": colours.watch,
-        "Excused": colours.neutral,
-        "Absent": colours.attention,
+        t("Present"): colours.fine,
+        t("Late"): colours.watch,
+        t("Excused"): colours.neutral,
+        t("Absent"): colours.attention,
     }
     excused, late, absent = pl.col("excused_count"), pl.col("late_count"), pl.col("absent_count")
     counted = met.select(
         "week_index",
-        late.alias("Late"),
-        excused.alias("Excused"),
-        absent.alias("Absent"),
-        (pl.col("meeting_count") - late - excused - absent).clip(0).alias("Present"),
+        late.alias(t("Late")),
+        excused.alias(t("Excused")),
+        absent.alias(t("Absent")),
+        (pl.col("meeting_count") - late - excused - absent).clip(0).alias(t("Present")),
     ).unpivot(index="week_index", variable_name="what", value_name="lessons")
     missed, lessons = int(met["absent_count"].sum()), int(met["meeting_count"].sum())
+    finding = t("{missed} of {lessons} lessons missed without excuse", missed=missed, lessons=lessons)
     charts.figure(
-        f"{missed} of {lessons} lessons missed without excuse",
-        "Lessons by week of the term",
-        charts.stacked_weeks(counted, y="lessons", series="what", colours=tones, y_title="Lessons"),
-        text=f"Stacked bars of lessons by week: {missed} of {lessons} missed without excuse.",
+        finding,
+        t("Lessons by week of the term"),
+        charts.stacked_weeks(counted, y="lessons", series="what", colours=tones, y_title=t("Lessons")),
+        text=t("Stacked bars of lessons by week: {finding}.", finding=finding),
         how=notes.definitions(
             Days="msr_student_week.meeting_count",
             Absent="msr_student_week.absent_count",

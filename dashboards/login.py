@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboards import forms
+from dashboards import forms, words
 from dashboards.visit import COOKIE, people_of, viewer_of
 from learnlake.errors import AccessError, InputError, LearnlakeError
 from learnlake.settings import get_settings
@@ -26,7 +26,8 @@ from people import resets, second_factor, sessions
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-TOO_OLD = "The form was too old. Please try again."
+TOO_OLD = words.mark("The form was too old. Please try again.")
+t, tn = words.room(__name__)
 
 
 async def with_people(work: Callable[[Engine], T]) -> T:
@@ -46,12 +47,14 @@ async def log_in(request: Request) -> Response:
     """POST /auth/login: login, password, next. The session's cookie, the way to the code, or the form again."""
     fields = await forms.fields_of(request, "login", "password", "next")
     if fields is None:
-        return _form(request, "/", problem=TOO_OLD, status=403)
+        return _form(request, "/", problem=t(TOO_OLD), status=403)
     target, login = forms.safe_target(fields["next"]), fields["login"].strip()
     addresses, source = _addresses(get_settings().guesses_per_address), source_of(forms.source_of(request))
     if seconds := addresses.wait(source, login):
-        problem = (
-            f"Too many wrong passwords came from your network: wait {math.ceil(seconds)} s, then try again."
+        problem = tn(
+            "Too many wrong passwords came from your network: wait one second, then try again.",
+            "Too many wrong passwords came from your network: wait {count} seconds, then try again.",
+            math.ceil(seconds),
         )
         response = _form(request, target, problem=problem, login=fields["login"], status=429)
         response.headers.update(retry_after(seconds))
@@ -70,7 +73,7 @@ async def log_in(request: Request) -> Response:
         if isinstance(error, AccessError):
             addresses.wrong(source, login)
         return _form(
-            request, target, problem=forms.words(error), login=fields["login"], status=_status(error)
+            request, target, problem=forms.sentence(error), login=fields["login"], status=_status(error)
         )
     addresses.right(source, login)
     return admitted(request, admission, target)
@@ -125,7 +128,7 @@ async def take_enrolment(request: Request) -> Response:
 async def _take(request: Request, stage: Literal["second-factor", "enrolment"]) -> Response:
     fields = await forms.fields_of(request, "code", "next")
     if fields is None:
-        return await _ask(request, stage, "/", problem=TOO_OLD, status=403)
+        return await _ask(request, stage, "/", problem=t(TOO_OLD), status=403)
     target, challenge = forms.safe_target(fields["next"]), request.cookies.get(forms.CHALLENGE_COOKIE, "")
     source, replaces = forms.source_of(request), request.cookies.get(COOKIE)
 
@@ -137,11 +140,11 @@ async def _take(request: Request, stage: Literal["second-factor", "enrolment"]) 
     try:
         token, codes = await with_people(check)
     except LearnlakeError as error:
-        return await _ask(request, stage, target, problem=forms.words(error), status=_status(error))
+        return await _ask(request, stage, target, problem=forms.sentence(error), status=_status(error))
     response: Response = forms.go(target)
     if codes:
         response = forms.show(
-            request, "recovery_codes.html", title="Your recovery codes", codes=codes, target=target
+            request, "recovery_codes.html", title=t("Your recovery codes"), codes=codes, target=target
         )
     forms.keep_session(request, response, token)
     return response
@@ -156,9 +159,9 @@ async def take_reset(request: Request) -> Response:
     """POST /login/reset: token, password, again. Sets the password, ends all sessions, leads to the log-in."""
     fields = await forms.fields_of(request, "token", "password", "again")
     if fields is None:
-        return forms.say(request, "New password", TOO_OLD, status=403)
+        return forms.say(request, t("New password"), t(TOO_OLD), status=403)
     if fields["password"] != fields["again"]:
-        return await _reset(request, fields["token"], problem="The two are not the same.")
+        return await _reset(request, fields["token"], problem=t("The two are not the same."))
     try:
         await with_people(
             lambda engine: resets.use(
@@ -166,8 +169,17 @@ async def take_reset(request: Request) -> Response:
             )
         )
     except (AccessError, InputError) as error:
-        return await _reset(request, fields["token"], problem=forms.words(error))
-    return forms.say(request, "Your password is set", "Log in with it now.", status=200)
+        return await _reset(request, fields["token"], problem=forms.sentence(error))
+    return forms.say(request, t("Your password is set"), t("Log in with it now."), status=200)
+
+
+async def choose_language(request: Request) -> Response:
+    """GET /login/language?code=de: keep the language in this browser; for readers who are not logged in yet."""
+    target = forms.safe_target(request.query_params.get("next"))
+    response = forms.go("/login" if target == "/" else f"/login?next={quote(target, safe='')}")
+    if (code := request.query_params.get("code", "")) in words.LANGUAGES:
+        forms.keep_language(request, response, code)
+    return response
 
 
 async def health(_request: Request) -> Response:
@@ -184,6 +196,7 @@ ROUTES = [
     Route("/login/enrol", take_enrolment, methods=["POST"]),
     Route("/login/reset", show_reset, methods=["GET"]),
     Route("/login/reset", take_reset, methods=["POST"]),
+    Route("/login/language", choose_language, methods=["GET"]),
     Route("/health", health, methods=["GET"]),
 ]
 
@@ -199,7 +212,7 @@ def _form(
     return forms.show(
         request,
         "login.html",
-        title="Log in",
+        title=t("Log in"),
         status=status,
         problem=problem,
         login=login,
@@ -216,16 +229,16 @@ async def _ask(
     try:
         known = await with_people(lambda engine: sessions.challenged(engine, challenge, stage))
     except AccessError as error:
-        return _form(request, target, problem=forms.words(error), status=401)
+        return _form(request, target, problem=forms.sentence(error), status=401)
     if stage == "second-factor":
         return forms.show(
-            request, "second_factor.html", title="Your code", status=status, problem=problem, target=target
+            request, "second_factor.html", title=t("Your code"), status=status, problem=problem, target=target
         )
     enrolment = await with_people(lambda engine: second_factor.begin(engine, known))
     return forms.show(
         request,
         "enrol.html",
-        title="Set up your second factor",
+        title=t("Set up your second factor"),
         status=status,
         problem=problem,
         target=target,
@@ -240,11 +253,11 @@ async def _reset(request: Request, token: str, *, problem: str | None = None) ->
     try:
         known = await with_people(lambda engine: resets.account_of(engine, token))
     except AccessError as error:
-        return forms.say(request, "This link does not work", forms.words(error), status=404)
+        return forms.say(request, t("This link does not work"), forms.sentence(error), status=404)
     return forms.show(
         request,
         "reset.html",
-        title="New password",
+        title=t("New password"),
         status=400 if problem else 200,
         problem=problem,
         token=token,

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboards import forms
+from dashboards import forms, words
 from dashboards.login import admitted, with_people
 from dashboards.visit import COOKIE
 from learnlake.errors import AccessError
@@ -32,6 +32,7 @@ with warnings.catch_warnings():
     from authlib.integrations.starlette_client import OAuth
 
 _log = logging.getLogger(__name__)
+t, _tn = words.room(__name__)
 TIMEOUT_SECONDS = 10
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures that an ID token may have: with the provider's own key, never with the client's secret, never none."""
@@ -66,8 +67,8 @@ async def finish(request: Request) -> Response:
         _log.warning("log-in with %s was refused: %s", provider.name, getattr(error, "error", "id token"))
         return forms.say(
             request,
-            "That did not work",
-            "The log-in was broken off, or was begun in another window.",
+            t("That did not work"),
+            t("The log-in was broken off, or was begun in another window."),
             status=403,
         )
     except DOWN as error:
@@ -92,7 +93,11 @@ async def finish(request: Request) -> Response:
     except AccessError as error:
         title = provider.title or provider.name
         return forms.say(
-            request, "No account here", f"You have logged in with {title}.", forms.words(error), status=403
+            request,
+            t("No account here"),
+            t("You have logged in with {provider}.", provider=title),
+            forms.sentence(error),
+            status=403,
         )
     return admitted(request, admission, target)
 
@@ -100,7 +105,7 @@ async def finish(request: Request) -> Response:
 async def log_out(request: Request) -> Response:
     """GET or POST /auth/logout: end the session, here and at the provider. A link on another site gets a question instead."""
     if not forms.is_same_site(request):
-        return forms.show(request, "logout.html", title="Log out?")
+        return forms.show(request, "logout.html", title=t("Log out?"))
     token, method = request.cookies.get(COOKIE), None
     if token:
         source = forms.source_of(request)
@@ -221,7 +226,7 @@ def _callback_url(request: Request, provider: OidcProvider) -> str:
 
 
 def _unknown_provider(request: Request) -> Response:
-    return forms.say(request, "There is no such log-in", "Choose one on the log-in page.", status=404)
+    return forms.say(request, t("There is no such log-in"), t("Choose one on the log-in page."), status=404)
 
 
 def _down(request: Request, provider: OidcProvider, error: Exception) -> Response:
@@ -229,7 +234,7 @@ def _down(request: Request, provider: OidcProvider, error: Exception) -> Respons
     title = provider.title or provider.name
     return forms.say(
         request,
-        f"{title} does not answer",
-        "Try again in a minute. If you have a user name and password here, log in with those.",
+        t("{provider} does not answer", provider=title),
+        t("Try again in a minute. If you have a user name and password here, log in with those."),
         status=502,
     )

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.components import page, states
 from dashboards.menu import PAGES, PageSpec
-from dashboards.visit import ROLE_NAMES, newest_build, viewer_of, visiting
+from dashboards.visit import ROLE_NAMES, newest_build, people_of, viewer_of, visiting
 from learnlake.errors import AccessError
 from learnlake.settings import Settings, get_settings
-from people import policy
+from people import accounts, policy
 from people.sessions import Viewer
 from warehouse.door import Door
 
 ICON = Path(__file__).parent / "static" / "icon.png"
+t, _tn = words.room(__name__)
 
 
 def run(token: str | None) -> None:
@@ -27,6 +28,10 @@ def run(token: str | None) -> None:
     st.logo(ICON, size="large")
     settings = get_settings()
     viewer = viewer_of(settings, token, is_use=not st.session_state.get("moved_on", False))
+    accepted = st.context.headers.to_dict().get("Accept-Language")
+    kept = (viewer.language if viewer else None) or st.context.cookies.to_dict().get(words.COOKIE)
+    words.use(words.negotiate(kept, accepted, settings.default_language))
+    st.html(design.css(design.palette()))
     if viewer is None or token is None:
         _to_login()
         return
@@ -34,14 +39,15 @@ def run(token: str | None) -> None:
     pages: dict[str, st.Page] = {}
     for role in viewer.roles:
         own = [spec for spec in PAGES if role in spec.roles and spec.path not in pages]
-        menu[ROLE_NAMES[role]] = [_page(spec, role, settings, viewer, token) for spec in own]
-        pages |= {spec.path: entry for spec, entry in zip(own, menu[ROLE_NAMES[role]], strict=True)}
+        entries = [_page(spec, role, settings, viewer, token) for spec in own]
+        menu[t(ROLE_NAMES[role])] = entries
+        pages |= {spec.path: entry for spec, entry in zip(own, entries, strict=True)}
     first = next(iter(pages.values()))
     others = [spec for spec in PAGES if spec.path not in pages]
     menu[""] = [_home(first), *(_refusal(spec) for spec in others)]
     st.session_state["pages"] = pages
     chosen = st.navigation(menu)
-    _sidebar(viewer)
+    _sidebar(settings, viewer)
     chosen.run()
 
 
@@ -51,7 +57,7 @@ def _page(spec: PageSpec, role: str, settings: Settings, viewer: Viewer, token: 
 
     return st.Page(
         show,
-        title=spec.title,
+        title=t(spec.title),
         icon=spec.icon,
         url_path=spec.path,
         visibility="visible" if spec.in_menu else "hidden",
@@ -68,15 +74,10 @@ def _home(first: st.Page) -> st.Page:
 
 
 def _refusal(spec: PageSpec) -> st.Page:
-    def refuse() -> None:
-        st.html(design.css(design.palette()))
-        states.not_yours()
-
-    return st.Page(refuse, title=spec.title, url_path=spec.path, visibility="hidden")
+    return st.Page(states.not_yours, title=t(spec.title), url_path=spec.path, visibility="hidden")
 
 
 def _show(spec: PageSpec, settings: Settings, viewer: Viewer, token: str) -> None:
-    st.html(design.css(design.palette()))
     if newest_build(settings) is None:
         states.nothing_published(viewer.role)
         page.watch(settings, token, None)
@@ -103,19 +104,39 @@ def _door(settings: Settings, viewer: Viewer) -> Door:
     return doors[key]
 
 
-def _sidebar(viewer: Viewer) -> None:
+def _sidebar(settings: Settings, viewer: Viewer) -> None:
     with st.sidebar:
+        who = t("Logged in as {login}", login=f"<b>{html.escape(viewer.login)}</b>")
         st.html(
-            '<p class="ll-small ll-out">Logged in as <b>'
-            f'{html.escape(viewer.login)}</b><br><a href="/account" target="_self">Your account</a> · <a href="/auth/logout" target="_self">Log out</a></p>'
+            f'<p class="ll-small ll-out">{who}<br><a href="/account" target="_self">{t("Your account")}</a> · '
+            f'<a href="/auth/logout" target="_self">{t("Log out")}</a></p>' + _page_language(),
+            unsafe_allow_javascript=True,
         )
+        st.session_state["language"] = words.current().language
+        st.selectbox(
+            t("Language"),
+            list(words.LANGUAGES),
+            format_func=words.LANGUAGES.__getitem__,
+            key="language",
+            on_change=_choose_language,
+            args=(settings, viewer.account_id),
+        )
+
+
+def _page_language() -> str:
+    """Streamlit's page says that it is English; screen readers have to know better."""
+    return f"<script>document.documentElement.lang='{words.current().language}'</script>"
+
+
+def _choose_language(settings: Settings, account_id: int) -> None:
+    accounts.choose_language(people_of(settings), account_id, st.session_state["language"])
 
 
 def _to_login() -> None:
     """Send the browser to the log-in page; a link stands there too for browsers that run no script."""
-    st.html(design.css(design.palette()))
     st.html(
-        '<div class="ll-state"><strong>You are logged out</strong><a href="/login" target="_self">Log in again</a></div>'
+        f'<div class="ll-state"><strong>{t("You are logged out")}</strong>'
+        f'<a href="/login" target="_self">{t("Log in again")}</a></div>'
         "<script>window.location.assign('/login')</script>",
         unsafe_allow_javascript=True,
     )

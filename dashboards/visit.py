@@ -11,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 from sqlalchemy import Engine
 
+from dashboards.words import mark
 from learnlake.errors import AccessError
 from learnlake.settings import Settings
 from people.db import open_people
@@ -28,13 +29,13 @@ where $section is null or person_key in (
 )
 """
 ROLE_NAMES = {
-    "student": "Student",
-    "teacher": "Teacher",
-    "assistant": "Teaching assistant",
-    "guardian": "Guardian",
-    "principal": "Principal",
-    "administrator": "Administrator",
-    "analyst": "Analyst",
+    "student": mark("Student"),
+    "teacher": mark("Teacher"),
+    "assistant": mark("Teaching assistant"),
+    "guardian": mark("Guardian"),
+    "principal": mark("Principal"),
+    "administrator": mark("Administrator"),
+    "analyst": mark("Analyst"),
 }
 COOKIE = "learnlake_session"
 """The cookie that holds a session's token: HttpOnly, SameSite=Lax."""

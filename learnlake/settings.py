@@ -192,6 +192,12 @@ class Settings(BaseSettings):
     )
     access_log_addresses: bool = Field(False, description="The client's address in each line, too.")
 
+    # Pages
+    default_language: Literal["en", "es", "de", "hi"] = Field(
+        "en",
+        description="Language of the pages for readers who have chosen none and whose browser asks for none that there is.",
+    )
+
     # Log-in
     session_hours: int = Field(12, description="A log-in ends after this many hours, whatever is done in it.")
     session_idle_minutes: int = Field(

@@ -215,6 +215,14 @@ def set_password(engine: Engine, known: Account, password: str) -> None:
         end_sessions(connection, known.account_id)
 
 
+def choose_language(engine: Engine, account_id: int, language: str) -> None:
+    """Keep the language that the owner of `account_id` reads the pages in."""
+    with writing(engine) as connection:
+        connection.execute(
+            update(account).where(account.c.account_id == account_id).values(language=language)
+        )
+
+
 def has_password(engine: Engine, account_id: int) -> bool:
     """Whether the account has a password here, rather than with a provider or directory only."""
     with reading(engine) as connection:

@@ -31,7 +31,10 @@ SEEN_EVERY = dt.timedelta(minutes=1)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is logged in, and in which of the held roles. `login` is for the page's corner, never for a log."""
+    """Who is logged in, and in which of the held roles. `login` is for the page's corner, never for a log.
+
+    `language` is that of the pages, once chosen.
+    """
 
     account_id: int
     person_key: str | None
@@ -39,6 +42,7 @@ class Viewer:
     role: str
     roles: tuple[str, ...]
     login: str
+    language: str | None = None
 
     @property
     def viewer_key(self) -> str:
@@ -184,7 +188,7 @@ def viewer(engine: Engine, token: str, *, is_use: bool = True) -> Viewer | None:
     if is_use and row.last_seen_at < now() - SEEN_EVERY:
         _note_use(engine, token)
     role = row.role if row.role in held else held[0]
-    return Viewer(row.account_id, row.person_key, row.tenant, role, held, row.login)
+    return Viewer(row.account_id, row.person_key, row.tenant, role, held, row.login, row.language)
 
 
 def switch_role(engine: Engine, token: str, role: str) -> Viewer:

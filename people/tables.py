@@ -432,6 +432,7 @@ account = Table(
     _text("person_key"),
     Column("is_disabled", Boolean, nullable=False, default=False),
     Column("created_at", DateTime, nullable=False),
+    _text("language"),  # of the pages, once chosen; null: the browser's
     Index(None, "person_key", "tenant"),
 )
 

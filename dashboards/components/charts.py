@@ -9,11 +9,13 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.components import page
+from dashboards.words import mark
 
-BANDS = ("Not tried yet", "Starting", "On the way", "Mastered")
-"""Mastery in words; `band` says which."""
+t, _tn = words.room(__name__)
+BANDS = (mark("Not tried yet"), mark("Starting"), mark("On the way"), mark("Mastered"))
+"""Mastery in words, to be translated; `band` says which."""
 HALF = 0.5
 
 
@@ -47,17 +49,21 @@ def band(mastery: str, opportunities: str, *, threshold: float) -> pl.Expr:
     """The word for a mastery estimate: untried without an opportunity, mastered from `threshold` on."""
     return (
         pl.when(pl.col(opportunities) == 0)
-        .then(pl.lit(BANDS[0]))
+        .then(pl.lit(t(BANDS[0])))
         .when(pl.col(mastery) >= threshold)
-        .then(pl.lit(BANDS[3]))
+        .then(pl.lit(t(BANDS[3])))
         .when(pl.col(mastery) >= HALF)
-        .then(pl.lit(BANDS[2]))
-        .otherwise(pl.lit(BANDS[1]))
+        .then(pl.lit(t(BANDS[2])))
+        .otherwise(pl.lit(t(BANDS[1])))
     )
 
 
+def _band_words() -> list[str]:
+    return [t(word) for word in BANDS]
+
+
 def _band_scale() -> alt.Scale:
-    return alt.Scale(domain=list(BANDS), range=list(design.palette().mastery))
+    return alt.Scale(domain=_band_words(), range=list(design.palette().mastery))
 
 
 def band_legend() -> None:
@@ -67,7 +73,7 @@ def band_legend() -> None:
         '<span style="display:inline-flex;align-items:center;gap:.4rem;margin-right:1rem">'
         f'<span style="width:.9rem;height:.9rem;border-radius:3px;background:{tone};border:1px solid {colours.border}">'
         f"</span>{word}</span>"
-        for word, tone in zip(BANDS, colours.mastery, strict=True)
+        for word, tone in zip(_band_words(), colours.mastery, strict=True)
     )
     st.html(f'<div class="ll-small">{marks}</div>')
 
@@ -102,11 +108,11 @@ def mastery_heatmap(frame: pl.DataFrame, *, students: Sequence[str], skills: Seq
             ),
             color=alt.Color("band:N", scale=_band_scale(), legend=None),
             tooltip=[
-                alt.Tooltip("student:N", title="Student"),
-                alt.Tooltip("skill:N", title="Skill"),
-                alt.Tooltip("band:N", title="Mastery"),
-                alt.Tooltip("mastery:Q", title="Probability", format=".0%"),
-                alt.Tooltip("opportunity_count:Q", title="Answers"),
+                alt.Tooltip("student:N", title=t("Student")),
+                alt.Tooltip("skill:N", title=t("Skill")),
+                alt.Tooltip("band:N", title=t("Mastery")),
+                alt.Tooltip("mastery:Q", title=t("Probability"), format=".0%"),
+                alt.Tooltip("opportunity_count:Q", title=t("Answers")),
             ],
         )
         .properties(height=max(120, 24 * len(students) + 150))
@@ -126,7 +132,9 @@ def weekly_line(
 ) -> alt.LayerChart:
     """A measure by week. `frame` has week_index and `y`, with `series` naming the lines where there are several."""
     encoding = {
-        "x": alt.X("week_index:O", title="Week of the term", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        "x": alt.X(
+            "week_index:O", title=t("Week of the term"), axis=alt.Axis(labelAngle=0, labelOverlap=True)
+        ),
         "y": alt.Y(
             f"{y}:Q",
             title=y_title,
@@ -134,7 +142,7 @@ def weekly_line(
             scale=alt.Scale(zero=zero),
         ),
         "tooltip": [
-            alt.Tooltip("week_index:O", title="Week"),
+            alt.Tooltip("week_index:O", title=t("Week")),
             alt.Tooltip(f"{y}:Q", title=y_title, format=y_format),
         ],
     }
@@ -144,7 +152,7 @@ def weekly_line(
             scale=alt.Scale(domain=list(colours), range=list(colours.values())),
             legend=alt.Legend(orient="top", title=None),
         )
-        encoding["tooltip"].insert(0, alt.Tooltip(f"{series}:N", title="Whose"))
+        encoding["tooltip"].insert(0, alt.Tooltip(f"{series}:N", title=t("Whose")))
     else:
         encoding["color"] = alt.value(design.palette().fine)
     base = alt.Chart(frame).encode(**encoding)
@@ -161,7 +169,9 @@ def stacked_weeks(
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            x=alt.X("week_index:O", title="Week of the term", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=alt.X(
+                "week_index:O", title=t("Week of the term"), axis=alt.Axis(labelAngle=0, labelOverlap=True)
+            ),
             y=alt.Y(
                 f"{y}:Q", title=y_title, axis=alt.Axis(tickCount=4, tickMinStep=1, grid=True, gridOpacity=0.5)
             ),
@@ -172,8 +182,8 @@ def stacked_weeks(
             ),
             order=alt.Order("stack_order:Q"),
             tooltip=[
-                alt.Tooltip("week_index:O", title="Week"),
-                alt.Tooltip(f"{series}:N", title="What"),
+                alt.Tooltip("week_index:O", title=t("Week")),
+                alt.Tooltip(f"{series}:N", title=t("What")),
                 alt.Tooltip(f"{y}:Q", title=y_title),
             ],
         )
@@ -201,7 +211,10 @@ def ranked_bars(
             scale=alt.Scale(zero=True),
         ),
         y=alt.Y(f"{y}:N", sort=names, title=None, axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
-        tooltip=[alt.Tooltip(f"{y}:N", title="Who"), alt.Tooltip(f"{x}:Q", title=x_title, format=x_format)],
+        tooltip=[
+            alt.Tooltip(f"{y}:N", title=t("Who")),
+            alt.Tooltip(f"{x}:Q", title=x_title, format=x_format),
+        ],
     )
     bars = base.mark_bar(cornerRadiusEnd=3, height={"band": 0.7}).encode(
         color=alt.condition(
@@ -222,23 +235,30 @@ def mastery_bars(frame: pl.DataFrame, *, threshold: float) -> None:
     `frame` has skill, band, mastery (0..1), opportunity_count, correct_count, in the order to show.
     """
     colours = design.palette()
-    tones = dict(zip(BANDS, colours.mastery, strict=True))
+    tones = dict(zip(_band_words(), colours.mastery, strict=True))
     rows = []
     for row in frame.iter_rows(named=True):
         share = round(100 * row["mastery"]) if row["opportunity_count"] else 0
         answers = (
-            f"{row['correct_count']} of {row['opportunity_count']} answers right"
+            t(
+                "{right} of {all} answers right",
+                right=int(row["correct_count"]),
+                all=int(row["opportunity_count"]),
+            )
             if row["opportunity_count"]
-            else "no answers yet"
+            else t("no answers yet")
         )
         rows.append(
             '<div style="margin:.55rem 0">'
             '<div style="display:flex;justify-content:space-between;gap:.8rem;flex-wrap:wrap">'
             f"<span>{html.escape(row['skill'])}</span>"
             f'<span class="ll-small">{html.escape(row["band"])} · {answers}</span></div>'
-            f'<div class="ll-bar" role="img" aria-label="{html.escape(row["band"])}, {share} percent">'
+            f'<div class="ll-bar" role="img" aria-label="{html.escape(row["band"])}, {words.percent(share / 100)}">'
             f'<span style="width:{share}%;background:{tones[row["band"]]};'
             f'box-shadow:inset 0 0 0 1px {colours.border}"></span></div></div>'
         )
     st.html("".join(rows))
-    st.html(f'<p class="ll-small">A full bar is certainty. Mastered counts from {threshold:.0%} on.</p>')
+    note = t(
+        "A full bar is certainty. Mastered counts from {threshold} on.", threshold=words.percent(threshold)
+    )
+    st.html(f'<p class="ll-small">{note}</p>')

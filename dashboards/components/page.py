@@ -10,21 +10,23 @@ import zoneinfo
 
 import streamlit as st
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.visit import Visit, newest_build, viewer_of
+from dashboards.words import mark
 from learnlake.settings import Settings
 
 REFRESH_SECONDS = 4
 """How often an open page looks for a new snapshot or an ended session: one small file and one indexed row."""
 
 _log = logging.getLogger(__name__)
+t, _tn = words.room(__name__)
 
 
 GENERATED = {
-    "all": '&nbsp;<span class="ll-chip ll-watch">Generated data</span> No real person did any of this.',
-    "some": '&nbsp;<span class="ll-chip ll-watch">Partly generated data</span> The sample school\'s people are not real.',
-    "none": "",
+    "all": (mark("Generated data"), mark("No real person did any of this.")),
+    "some": (mark("Partly generated data"), mark("The sample school's people are not real.")),
 }
+"""The label of what no real person did, and what it means."""
 
 
 def header(
@@ -36,19 +38,24 @@ def header(
     """
     st.title(title, anchor=False)
     st.html(f'<p class="ll-lead">{html.escape(lead)}</p>')
-    label = f"As of {long_day(as_of or visit.build.as_of)}"
-    st.html(f'<p class="ll-small">{label} {GENERATED[visit.generated(section_key)]}</p>')
+    label = t("As of {day}", day=words.long_day(as_of or visit.build.as_of))
+    if kind := GENERATED.get(visit.generated(section_key)):
+        label += f" &nbsp;{chip(t(kind[0]), 'watch')} {t(kind[1])}"
+    st.html(f'<p class="ll-small">{label}</p>')
 
 
 def footer(visit: Visit) -> None:
     """When the page's data were built and by which run; moves the page on when a newer build is published."""
     build = visit.build
-    st.html(
-        '<div class="ll-note" role="contentinfo">'
-        f"Data as of <b>{long_day(build.as_of)}</b>, built <b>{_local_time(build.built_at)}</b> from "
-        f"{build.statement_count:,} statements by run <b>{html.escape(str(build.run_id))}</b>. "
-        "This page moves on by itself when newer data are published.</div>"
+    note = t(
+        "Data as of <b>{day}</b>, built <b>{moment}</b> from {count} statements by run <b>{run}</b>. This page moves on "
+        "by itself when newer data are published.",
+        day=words.long_day(build.as_of),
+        moment=words.moment(build.built_at, _zone()),
+        count=build.statement_count,
+        run=html.escape(str(build.run_id)),
     )
+    st.html(f'<div class="ll-note" role="contentinfo">{note}</div>')
     watch(visit.settings, visit.token, visit.build.build_id)
 
 
@@ -65,7 +72,7 @@ def watch(settings: Settings, token: str, shown_build: str | None) -> None:
 
     look()
     if st.session_state.pop("moved_on", False):
-        st.toast("New data: this page now shows the newest build.", icon=":material/update:")
+        st.toast(t("New data: this page now shows the newest build."), icon=":material/update:")
 
 
 def section(title: str, explanation: str | None = None) -> None:
@@ -115,7 +122,7 @@ def count(number: int, one: str, many: str) -> str:
 
 def share(value: float | None) -> str:
     """0.874 as 87%; a dash for none."""
-    return f"{value:.0%}" if value is not None else "–"
+    return words.percent(value) if value is not None else "–"
 
 
 def points(value: float | None, before: float | None) -> str | None:
@@ -123,36 +130,33 @@ def points(value: float | None, before: float | None) -> str | None:
     if value is None or before is None:
         return None
     change = round(100 * (value - before))
-    return f"{change:+d} points" if change else None
+    return _points(change) if change else None
+
+
+def _points(change: int) -> str:
+    return t("{change} points", change=f"{change:+d}")
 
 
 def how_worked_out(text: str) -> None:
     """The note below a chart: how its figures are worked out."""
-    with st.expander("How is this worked out?", icon=":material/help:", type="compact"):
+    with st.expander(t("How is this worked out?"), icon=":material/help:", type="compact"):
         st.markdown(text)
-
-
-def long_day(day: dt.date) -> str:
-    """Friday 20 November 2026."""
-    return f"{day:%A} {day.day} {day:%B %Y}"
 
 
 def full_day(day: dt.date) -> str:
     """20 Nov 2026: where the year is not clear from the page."""
-    return f"{day.day} {day:%b %Y}"
+    return words.day(day)
 
 
 def short_day(day: dt.date | None) -> str:
     """20 Nov; a dash for no day."""
-    return f"{day.day} {day:%b}" if day else "–"
+    return words.short_day(day) if day else "–"
 
 
-def _local_time(moment: dt.datetime) -> str:
-    zone: dt.tzinfo = dt.UTC
+def _zone() -> dt.tzinfo:
     if st.context.timezone:
         try:
-            zone = zoneinfo.ZoneInfo(st.context.timezone)
+            return zoneinfo.ZoneInfo(st.context.timezone)
         except zoneinfo.ZoneInfoNotFoundError:
             _log.info("unknown time zone of a browser", extra={"zone": st.context.timezone})
-    local = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+    return dt.UTC

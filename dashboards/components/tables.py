@@ -8,6 +8,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from dashboards import words
+
+t, _tn = words.room(__name__)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -32,9 +35,9 @@ def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
     formats: dict[str, Any] = {}
     for name, kind in frame.schema.items():
         if kind == pl.Date:
-            formats[name] = st.column_config.DateColumn(format="D MMM YYYY", width=115)
+            formats[name] = st.column_config.DateColumn(format=day_format(), width=115)
         elif isinstance(kind, pl.Datetime):
-            formats[name] = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+            formats[name] = st.column_config.DatetimeColumn(format=f"{day_format()}, HH:mm")
         elif kind.is_float():
             formats[name] = st.column_config.NumberColumn(format="%.0f", width="small")
         elif kind.is_integer():
@@ -42,12 +45,19 @@ def _by_type(frame: pl.DataFrame) -> dict[str, Any]:
     return formats
 
 
+def day_format(*, has_weekday: bool = False) -> str:
+    """How a column of days is written, in Streamlit's signs; it knows the names of months in English only."""
+    if words.current().language != words.SOURCE:
+        return "DD.MM.YYYY" if words.current().language == "de" else "DD/MM/YYYY"
+    return "ddd D MMM" if has_weekday else "D MMM YYYY"
+
+
 def download(frame: pl.DataFrame, *, file_name: str) -> None:
     """A button that downloads `frame` as CSV (UTF-8 with a byte order mark, so that spreadsheets read it), for roles that may export."""
     if not st.session_state.get("may_export"):
         return
     st.download_button(
-        "Download as CSV",
+        t("Download as CSV"),
         csv_bytes(frame),
         file_name=f"{file_name}.csv",
         mime="text/csv",

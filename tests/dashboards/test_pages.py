@@ -132,7 +132,7 @@ def test_administrator_assigns_a_teacher_who_sees_the_section_at_once(
     own_school: schools.School, open_page: Open
 ) -> None:
     teacher = open_page(own_school, "teacher", "teacher")
-    assert not teacher.selectbox
+    assert not teacher.main.selectbox
     app = open_page(own_school, "administrator", "administrator-sections")
     assert "Give 1 section a teacher: nobody sees the work of their 3 learners until then." in text(app)
     app.selectbox(key="assign_login").set_value("teacher")
