@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy import Connection, Engine, exists, insert, select, update
 
 from learnlake import audit
 from learnlake.errors import InputError
@@ -17,22 +17,8 @@ from people import lake
 from people.accounts import new_person_key
 from people.assignments import OPERATOR
 from people.db import bump_revision, reading, writing
-from people.tables import (
-    ADMINISTRATOR,
-    DISCOVERED,
-    WRITTEN_ABOUT,
-    account,
-    delegation,
-    demographics,
-    enrolment,
-    guardianship,
-    identifier,
-    learner_preference,
-    learning_override,
-    message_receipt,
-    person,
-    role_assignment,
-)
+from people.tables import ADMINISTRATOR, DISCOVERED, identifier, person
+from people.takeover import take_over
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,31 +65,10 @@ def join(
     with writing(engine) as connection:
         for key in (keep, other):
             _check_person(connection, tenant, key)
-        moved = connection.execute(
-            update(identifier)
-            .where(identifier.c.tenant == tenant, identifier.c.person_key == other)
-            .values(person_key=keep, source=ADMINISTRATOR)
-        )
-        for table in (enrolment, role_assignment, account, learning_override, *WRITTEN_ABOUT):
-            connection.execute(
-                update(table)
-                .where(table.c.tenant == tenant, table.c.person_key == other)
-                .values(person_key=keep)
-            )
-        _move_pairs(connection, tenant, keep, other)
-        connection.execute(
-            update(person)
-            .where(person.c.tenant == tenant, person.c.merged_into == other)
-            .values(merged_into=keep)
-        )
-        connection.execute(
-            update(person)
-            .where(person.c.tenant == tenant, person.c.person_key == other)
-            .values(merged_into=keep)
-        )
+        moved = take_over(connection, tenant, other=other, into_key=keep, marked=ADMINISTRATOR)
         bump_revision(connection)
     _after(engine, home, tenant, "join-identity", f"{keep} {other}", actor_key, source)
-    return int(moved.rowcount)
+    return moved
 
 
 def split(
@@ -148,24 +113,6 @@ def split(
         bump_revision(connection)
     _after(engine, home, tenant, "split-identity", f"{person_key} {unknown}", actor_key, source)
     return unknown
-
-
-def _move_pairs(connection: Connection, tenant: str, keep: str, other: str) -> None:
-    """Rows whose key holds the person: moved where `keep` has no such row, dropped where `keep` has."""
-    for table, column in (
-        (guardianship, guardianship.c.guardian_key),
-        (guardianship, guardianship.c.person_key),
-        (delegation, delegation.c.person_key),
-        (demographics, demographics.c.person_key),
-        (learner_preference, learner_preference.c.person_key),
-        (message_receipt, message_receipt.c.person_key),
-    ):
-        keys = [one for one in table.primary_key if one.name != column.name]
-        twin = table.alias()
-        same = exists().where(*(twin.c[one.name] == one for one in keys), twin.c[column.name] == keep)
-        theirs = (table.c.tenant == tenant, column == other)
-        connection.execute(delete(table).where(*theirs, same))
-        connection.execute(update(table).where(*theirs).values({column.name: keep}))
 
 
 def _check_person(connection: Connection, tenant: str, person_key: str) -> None:

@@ -30,7 +30,7 @@ from people.oneroster import shape
 from people.oneroster.check import Problem, check_package
 from people.oneroster.files import Package, read_package
 from people.oneroster.persons import Resolution, resolve
-from people.takeover import merge_unknown, retire_discovered
+from people.takeover import retire_discovered, take_over
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +282,7 @@ def _write(connection: Connection, work: _Import, source: shape.Source) -> lake.
     use_large_cache(connection)
     merges = work.people.merges if work.people else []
     for unknown_key, into_key in merges:
-        merge_unknown(connection, source.tenant, unknown_key=unknown_key, into_key=into_key)
+        take_over(connection, source.tenant, other=unknown_key, into_key=into_key)
     for plan in work.plans:
         plans.write(connection, plan)
     retired = retire_discovered(connection, source.tenant)

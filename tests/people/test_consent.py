@@ -368,12 +368,12 @@ def test_disclosures_are_listed_for_the_family(
 def test_a_refusal_of_an_unknown_actor_stays_when_a_roster_names_him(
     people: tuple[Engine, dict[str, str]],
 ) -> None:
-    from people.takeover import merge_unknown
+    from people.takeover import take_over
 
     engine, keys = people
     _say(engine, keys["st3"], "prediction", "withdrawn")
     with writing(engine) as connection:
-        merge_unknown(connection, "t", unknown_key=keys["st3"], into_key=keys["st2"])
+        take_over(connection, "t", other=keys["st3"], into_key=keys["st2"])
     assert not consent.allows(engine, "t", keys["st2"], "prediction")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import sqlite3
 from pathlib import Path
@@ -15,10 +16,12 @@ from cli.identity import app
 from learnlake.errors import InputError
 from learnlake.identity import Identifier, identifier_key, identity_secret
 from learnlake.settings import Settings
-from people import assignments, identities, lake
+from people import assignments, consent, consent_record, identities, lake, takeover
+from people.consent import Decision
 from people.db import reading
 from people.discovery import Found, FoundActor, FoundCourse, FoundMembership, register_discovered
-from people.tables import enrolment, identifier, person
+from people.rights import PERSON_COLUMNS
+from people.tables import enrolment, identifier, metadata, person
 from tests.people.imports import counts_of, import_into, person_keys
 from tests.people.rosters import HOME_PAGE, Roster, small_school
 
@@ -100,6 +103,32 @@ def test_two_people_joined_are_one_through_later_imports(
         assert connection.execute(
             "select actor_key, resource from entry where action = 'join-identity'"
         ).fetchall() == [("p_admin", f"{keep} {other}")]
+
+
+def test_everything_that_names_the_joined_person_names_the_other_from_then_on(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    """A new table that names people and is forgotten in people.takeover fails here."""
+    known = {column for column in takeover.COLUMNS if column.table is not person}
+    named = {
+        column
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if column.name in {*PERSON_COLUMNS, "giver_key"} and table is not person
+    }
+    assert named == known
+    import_into(settings, known_school(), tmp_path / "r")
+    keys = person_keys(engine)
+    keep, other = keys["st2"], keys["st1"]
+    day = dt.date(2026, 11, 1)
+    for person_key, decision in ((keep, "given"), (other, "withdrawn")):
+        said = Decision(person_key, "prediction", decision, "school", day, None, None)
+        consent_record.record(engine, "t", [said], actor_key="p_admin", source="test")
+    identities.join(engine, settings.home, "t", keep, other)
+    assert not consent.allows(engine, "t", keep, "prediction")
+    with reading(engine) as connection:
+        for column in named:
+            assert connection.execute(select(column).where(column == other)).all() == [], column
 
 
 def test_an_unknown_actor_is_joined_to_a_person(engine: Engine, settings: Settings, tmp_path: Path) -> None:
