@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import logging
 import os
 import resource
 import statistics
@@ -33,6 +32,7 @@ from warehouse.door import Door
 from warehouse.tables import literal
 
 ROUNDS = 5
+DEAREST = 12
 SMALL_BATCH = 1_000
 P95_LIMIT_MS = 300
 
@@ -79,10 +79,17 @@ def pipeline(settings: Settings, what: str) -> float:
     """One run of all stages, each timed; answer its seconds."""
     began: dict[str, float] = {}
     ended: dict[str, float] = {}
+    models: dict[str, float] = {}
+    spent = [0.0]
 
-    def heard(stage: str, done: int, total: int, _: str) -> None:
+    def heard(stage: str, done: int, total: int, thing: str) -> None:
         began.setdefault(stage, time.perf_counter())
         ended[stage] = time.perf_counter()
+        if (
+            stage == "transform" and done
+        ):  # one model at a time: what has been spent since the last one is this one's
+            models[thing] = time.process_time() - spent[0]
+        spent[0] = time.process_time()
 
     def work() -> None:
         with stages.opened(settings, run_id=str(uuid.uuid4()), started_by="benchmark") as working:
@@ -98,7 +105,9 @@ def pipeline(settings: Settings, what: str) -> float:
     with snapshot.holding(settings.home) as held:
         size, copied = mebibytes(held.folder), held.build.copied.get(TENANT, [])
         marts = len(held.build.marts)
+    dearest = sorted(models.items(), key=lambda item: -item[1])[:DEAREST]
     print(f"{'':42} {parts}")
+    print(f"{'':42} CPU seconds by model: {', '.join(f'{name} {cost:.1f}' for name, cost in dearest)}")
     print(
         f"{'':42} snapshot {size:,.0f} MiB, {len(copied)} of {marts} marts copied, working file {mebibytes(settings.home.working_file):,.0f} MiB"
     )
@@ -107,10 +116,12 @@ def pipeline(settings: Settings, what: str) -> float:
 
 def pages(settings: Settings, who: dict[str, str]) -> None:
     """Render every page as its role and time the queries that it asks; p95 per page and of all."""
+    from streamlit.logger import set_log_level
+
     from dashboards.menu import PAGES
     from dashboards.visit import Visit
 
-    logging.getLogger("streamlit").setLevel(logging.CRITICAL)
+    set_log_level("error")
     taken: list[float] = []
     engine = open_people(settings)
     for spec in PAGES:

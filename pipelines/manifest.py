@@ -43,7 +43,7 @@ def keep(home: Home) -> None:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
     draft = kept.with_suffix(".draft")
-    shutil.copyfile(dbt_run.target(home) / "manifest.json", draft)
+    shutil.copyfile(dbt_run.target(home) / dbt_run.MANIFEST, draft)
     draft.replace(kept)
 
 

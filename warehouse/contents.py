@@ -8,8 +8,21 @@ import duckdb
 
 from warehouse.tables import quoted
 
-SLICED_BY = "stored_date"
-"""A mart with this column is compared and copied by day: yesterday's statements hardly ever change."""
+SLICED_BY = (
+    "stored_date",
+    "started_date",
+    "used_date",
+    "submitted_date",
+    "attendance_date",
+    "attended_date",
+    "acted_date",
+    "responded_at",
+    "visit_started_at",
+    "first_at",
+    "week_end_date",
+)
+"""A mart with one of these columns, the first that it has, is compared and copied by day: what happened yesterday hardly ever changes."""
+NO_DAY = "no day"
 COLUMNS = "columns"
 
 Contents = dict[str, dict[str, str]]
@@ -34,19 +47,30 @@ def fingerprints(
         for contents in found.values():
             contents[mart] = {COLUMNS: ", ".join(f"{name} {kind}" for name, kind, *_ in columns)}
         names = ", ".join(quoted(name) for name, *_ in columns)
+        day = day_of(columns)
         rows = connection.execute(
-            f"select tenant, {slice_of(columns)} as slice, count(*) || '-' || sum(hash({names}))"
-            f" from main.{quoted(mart)} where tenant is not null group by tenant, slice"
+            f"select tenant, {day or 'null'} as slice_day, count(*) || '-' || sum(hash({names}))"
+            f" from main.{quoted(mart)} where tenant is not null group by tenant, slice_day"
         ).fetchall()
-        for tenant, part, fingerprint in rows:
+        for tenant, of_day, fingerprint in rows:
+            part = "" if day is None else NO_DAY if of_day is None else str(of_day)
             found[tenant][mart][part] = fingerprint
     return found
 
 
-def slice_of(columns: list[tuple[str, ...]]) -> str:
-    """SQL for the slice that a row of a mart with these `columns` (as `describe` names them) belongs to."""
-    is_sliced = SLICED_BY in {name for name, *_ in columns}
-    return f"coalesce({SLICED_BY}::varchar, 'no day')" if is_sliced else "''"
+def day_of(columns: list[tuple[str, ...]]) -> str | None:
+    """SQL for the day whose slice a row of a mart with these `columns` (as `describe` names them) belongs to; None: it has no slices."""
+    names = {name for name, *_ in columns}
+    return next((f"cast({column} as date)" for column in SLICED_BY if column in names), None)
+
+
+def is_in(columns: list[tuple[str, ...]], slices: tuple[str, ...]) -> str:
+    """SQL: does a row of a mart with these `columns` belong to one of `slices`, as `fingerprints` names them?"""
+    day = day_of(columns)
+    days = [part for part in slices if part != NO_DAY]
+    named = ", ".join(f"date '{part}'" for part in days)
+    conditions = [f"{day} in ({named})"] if days else []
+    return " or ".join([*conditions, f"{day} is null"] if NO_DAY in slices else conditions)
 
 
 def changes(before: Contents, after: Contents) -> list[Change]:

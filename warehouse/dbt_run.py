@@ -18,6 +18,7 @@ from learnlake.home import Home
 from learnlake.settings import TELEMETRY_OFF, Settings
 from warehouse.watermark import DBT_PROJECT
 
+MANIFEST = "manifest.json"
 _manifests: dict[Path, Any] = {}
 
 Progress = Callable[[str, int, int], None]
@@ -49,18 +50,23 @@ def build(
     """
     from dbt.cli.main import dbtRunner
 
-    arguments = ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    if is_full_refresh:
-        arguments.append("--full-refresh")
+    arguments = ["build", *(["--full-refresh"] if is_full_refresh else []), "--no-write-json"]
+    for kind in ("test", "unit_test") if is_full_refresh else ("test", "unit_test", "seed"):
+        arguments += [
+            "--exclude-resource-type",
+            kind,
+        ]  # a seed that changes makes the next run a full refresh
     with _environment(home, settings, working_file):
         try:
             manifest = _manifest()
+            if not (target(home) / MANIFEST).exists():  # another home folder's parse wrote it there
+                manifest.write(str(target(home) / MANIFEST))
             callbacks = [_counting(on_progress)] if on_progress else []
             answer = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
                 [*arguments, *_flags()], vars=dict(variables)
             )
         finally:
-            _let_go()
+            let_go()
     return _judged(answer)
 
 
@@ -68,7 +74,7 @@ def parse(home: Home, settings: Settings) -> Path:
     """Read the project and answer where dbt has written its manifest; `build` then needs not parse it again."""
     with _environment(home, settings, home.working_file):
         _manifest()
-    return target(home) / "manifest.json"
+    return target(home) / MANIFEST
 
 
 def target(home: Home) -> Path:
@@ -84,7 +90,8 @@ def _flags() -> list[str]:
         project,
         "--profiles-dir",
         project,
-        "--quiet",
+        "--log-level",
+        "none",
         "--no-use-colors",
         "--log-level-file",
         "info",
@@ -128,7 +135,7 @@ def _environment(home: Home, settings: Settings, working_file: Path) -> Iterator
                 os.environ[name] = value
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Close dbt's connection to the working file: the adapter keeps it open for the life of the process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 

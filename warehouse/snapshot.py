@@ -24,7 +24,7 @@ import duckdb
 from learnlake.clock import utc_now
 from learnlake.errors import PipelineError
 from learnlake.home import Home
-from warehouse.contents import Change, Contents, changes, fingerprints, slice_of
+from warehouse.contents import Change, Contents, changes, fingerprints, is_in
 from warehouse.generations import replace_text
 from warehouse.tables import is_mart, literal, quoted
 
@@ -183,10 +183,10 @@ def _write_changes(
                     f"create table {target} as from {source} where tenant = ?{order}", [tenant]
                 )
             else:  # a day's rows lie together behind the others, in the same order
-                part = slice_of(connection.execute(f"describe {source}").fetchall())
+                columns = connection.execute(f"describe {source}").fetchall()
                 connection.execute(
-                    f"insert into {target} by name from {source} where tenant = ? and list_contains(?, {part}){order}",
-                    [tenant, list(change.slices)],
+                    f"insert into {target} by name from {source} where tenant = ? and ({is_in(columns, change.slices)}){order}",
+                    [tenant],
                 )
         connection.execute(f"checkpoint {alias}")
         return is_new or not _is_hollow(connection, alias)
@@ -201,8 +201,8 @@ def _clear(connection: duckdb.DuckDBPyConnection, alias: str, wanted: list[Chang
         if change.slices is None:
             connection.execute(f"drop table {target}")
         else:
-            part = slice_of(connection.execute(f"describe main.{quoted(change.mart)}").fetchall())
-            connection.execute(f"delete from {target} where list_contains(?, {part})", [list(change.slices)])
+            columns = connection.execute(f"describe main.{quoted(change.mart)}").fetchall()
+            connection.execute(f"delete from {target} where {is_in(columns, change.slices)}")
     connection.execute(f"checkpoint {alias}")
 
 

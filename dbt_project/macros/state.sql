@@ -65,12 +65,17 @@
   {% endif %}
 {% endmacro %}
 
-{# True when this run computes only what has been touched: the last run was complete and under the same definitions. #}
+{# True when this run computes only what has been touched: the last run was complete and under the same definitions. Models ask several times each,
+so the answer is kept where all of a run's models see it. #}
 {% macro touched_only() %}
   {% if not execute or flags.FULL_REFRESH or not counts_as_run() %}
     {{ return(false) }}
   {% endif %}
-  {{ return(not run_query('select must_rebuild from intermediate.run_state').columns[0].values()[0]) }}
+  {% if graph.run_asked != invocation_id %}
+    {% set must_rebuild = run_query('select must_rebuild from intermediate.run_state').columns[0].values()[0] %}
+    {% do graph.update({'run_asked': invocation_id, 'run_touches_only': not must_rebuild}) %}
+  {% endif %}
+  {{ return(graph.run_touches_only) }}
 {% endmacro %}
 
 {# The condition that rows are of a touched slice, in a run that computes only those; else none. `touched` is a model with a row per slice, by

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from tests.dbt_project.lake import Lake
+from warehouse.dbt_run import let_go
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -70,10 +71,13 @@ class Warehouse:
             "as_of": self.as_of,
             **self.definitions,
         }
-        manifest = dbtRunner().invoke(["--quiet", "parse", *common]).result
-        outcome = dbtRunner(manifest=manifest).invoke(
-            ["--quiet", command, *arguments, *common, "--vars", json.dumps(variables)]
-        )
+        try:
+            manifest = dbtRunner().invoke(["--quiet", "parse", *common]).result
+            outcome = dbtRunner(manifest=manifest).invoke(
+                ["--quiet", command, *arguments, *common, "--vars", json.dumps(variables)]
+            )
+        finally:
+            let_go()
         if not outcome.success:
             failed = [
                 f"{r.node.name}: {r.message}" for r in (outcome.result or []) if r.status in ("error", "fail")

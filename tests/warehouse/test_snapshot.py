@@ -141,6 +141,32 @@ def test_only_what_has_changed_is_copied_and_the_file_is_as_if_all_were(settings
     assert set(whole(again)) == set(snapshot.read_build(again).copied["one"])
 
 
+def test_facts_are_copied_by_their_own_day(settings: Settings) -> None:
+    """Of many days the one whose row differs is written behind the others; rows without a day are a slice as well."""
+
+    def attempts(said: int, undated: int) -> dict[str, list[dict[str, object]]]:
+        moments: list[dt.datetime | None] = [dt.datetime(2026, 11, n + 1, 23, 59, 59) for n in range(8)]
+        numbers = [0, 0, said, 0, 0, 0, 0, 0, undated]
+        return {
+            "fct_attempt": [
+                {"tenant": "one", "person_key": f"p_{n}", "responded_at": moment, "number": number}
+                for n, (moment, number) in enumerate(zip([*moments, None], numbers, strict=True))
+            ]
+        }
+
+    def order(folder: Path) -> list[str]:
+        with duckdb.connect(str(snapshot.tenant_file(folder, "one")), read_only=True) as reader:
+            return [key for (key,) in reader.execute("select person_key from fct_attempt").fetchall()]
+
+    kept = [f"p_{n}" for n in range(9)]
+    publish_rows(settings.home, attempts(0, 0), working_id="w")
+    folder = publish_rows(settings.home, attempts(1, 0), working_id="w")
+    assert order(folder) == [key for key in kept if key != "p_2"] + ["p_2"]
+    folder = publish_rows(settings.home, attempts(1, 1), working_id="w")
+    assert order(folder) == [key for key in kept if key not in {"p_2", "p_8"}] + ["p_2", "p_8"]
+    assert [row[-1] for row in whole(folder)["fct_attempt"]] == [0, 0, 1, 0, 0, 0, 0, 0, 1]
+
+
 def test_a_file_does_not_grow_with_the_number_of_publishes(settings: Settings) -> None:
     sizes = []
     for number in range(scaled(12, 60)):

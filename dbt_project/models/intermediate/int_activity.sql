@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=['tenant', 'activity_key'], on_schema_change='fail') }}
+{{ config(materialized='incremental', incremental_strategy='replace_keys', meta={'keys': ['tenant', 'activity_key']}) }}
 -- Activities that statements name, each with what the newest statement that says it says. Voided statements name things as well.
 with staged as (
     select * from {{ ref('stg_statement') }}

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched', 'slice_keys': ['tenant', 'person_key'],
   'slice_if': "slice.event in ('attended', 'attended_late', 'absent')"}) }}
 -- A day is missed when at least half of the meetings that are on record for the student that day were, as education departments count it.

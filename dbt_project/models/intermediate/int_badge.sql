@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_day', 'slice_keys': ['tenant', 'person_key']}) }}
 -- The day on which each badge of the seed was reached.
 with so_far as (

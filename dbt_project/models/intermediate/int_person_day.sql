@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_day', 'slice_keys': ['tenant', 'person_key', 'occurred_date']}) }}
 -- What a person did on a day, in all sections and outside of them.
 select

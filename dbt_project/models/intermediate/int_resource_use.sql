@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_use', 'slice_keys': ['tenant', 'person_key', 'section_key', 'activity_key']}) }}
 -- Which pages and videos a person has used in a section.
 select

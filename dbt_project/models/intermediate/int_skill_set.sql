@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=['tenant', 'skill_key'], on_schema_change='fail') }}
+{{ config(materialized='incremental', incremental_strategy='replace_keys', meta={'keys': ['tenant', 'skill_key']}) }}
 -- Skills and combinations of skills that statements exercise.
 select distinct
     tenant,

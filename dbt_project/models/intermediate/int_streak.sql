@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_day', 'slice_keys': ['tenant', 'person_key']}) }}
 -- Runs of active days between which no Monday to Friday went by without activity: a free weekend ends nothing.
 with day as (

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched', 'slice_keys': ['tenant', 'person_key'], 'slice_if': "slice.event = 'answered'"}) }}
 -- A response that comes late moves the numbers of those after it, so a touched person's responses are all numbered anew.
 with answered as (

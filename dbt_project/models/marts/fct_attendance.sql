@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched', 'slice_keys': ['tenant', 'person_key', 'section_key'],
   'slice_if': "slice.event in ('attended', 'attended_late', 'absent')"}) }}
 -- The day is the meeting's, as its address says; the status what the school said last: a correction replaces what it corrects.

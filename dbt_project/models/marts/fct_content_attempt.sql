@@ -1,5 +1,5 @@
 {%- set events = "('launched', 'initialized', 'completed', 'passed', 'failed', 'terminated', 'abandoned', 'waived', 'satisfied', 'suspended', 'resumed', 'progressed')" -%}
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_activity', 'slice_keys': ['tenant', 'person_key', 'activity_key'], 'slice_if': 'slice.event in ' ~ events}) }}
 -- cmi5: one registration is one attempt; without registrations there is one. Passed once is passed. Satisfied: the LMS says so or waives it,
 -- or what moveOn asks for has happened.

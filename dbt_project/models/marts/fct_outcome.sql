@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched', 'slice_keys': ['tenant', 'person_key', 'section_key'], 'slice_if': "slice.event = 'concluded'"}) }}
 -- Labels, never features: no measure and no feature may read this table.
 with concluded as (

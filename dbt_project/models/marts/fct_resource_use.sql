@@ -1,5 +1,5 @@
 {%- set events = "('viewed', 'navigated', 'downloaded')" -%}
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_activity', 'slice_keys': ['tenant', 'person_key', 'activity_key'], 'slice_if': 'slice.event in ' ~ events}) }}
 with used as (
     select *

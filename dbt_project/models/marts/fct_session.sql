@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_session', 'slice_keys': ['tenant', 'person_key', 'section_key'],
   'slice_if': 'target.started_at >= slice.from_at'}) }}
 -- A session ends when the learner has been silent for longer than the session gap; what was silent is no time on task.

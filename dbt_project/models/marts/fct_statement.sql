@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_statement_change', 'slice_keys': ['tenant', 'seq']}) }}
 select
     tenant,

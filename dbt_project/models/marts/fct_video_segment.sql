@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_activity', 'slice_keys': ['tenant', 'person_key', 'activity_key'], 'slice_if': "starts_with(slice.event, 'video_')"}) }}
 -- A visit opens with the player, with another session of it, or after the session gap. Where the player says which segments were played, the
 -- last of a visit that says so counts; elsewhere a segment runs from a play, or a seek while playing, to the next thing that stops it.

@@ -1,5 +1,5 @@
 {%- set events = "('meeting_joined', 'meeting_left', 'meeting_ended')" -%}
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_activity', 'slice_keys': ['tenant', 'activity_key'], 'slice_if': 'slice.event in ' ~ events}) }}
 -- A stay runs from a join to the person's next leaving, else to the end of the meeting. The end is said once for all, so a whole room is computed anew.
 with said as (

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_week', 'slice_keys': ['tenant', 'section_key'], 'slice_if': 'target.week_index >= slice.from_week'}) }}
 with student_week as (
     select measure.*

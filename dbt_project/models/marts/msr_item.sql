@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_item', 'slice_keys': ['tenant', 'activity_key']}) }}
 -- Classical item analysis over first responses: what somebody answers after feedback tells about the feedback.
 with response as (

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', on_schema_change='fail', meta={
+{{ config(materialized='incremental', incremental_strategy='replace_slice', meta={
   'slice_of': 'int_touched_item', 'slice_keys': ['tenant', 'activity_key']}) }}
 -- A text that fewer people gave than a group must have is not shown: it may be a name, and it may be one pupil's.
 with response as (

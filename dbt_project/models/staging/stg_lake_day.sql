@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_new_seq', on_schema_change='fail', meta={'seq_column': 'first_seq'}) }}
+{{ config(materialized='incremental', incremental_strategy='replace_new_seq', meta={'seq_column': 'first_seq'}) }}
 -- Counts of the lake's own rows, taken without the staging of statements: what reconciliation compares against.
 select
     tenant,

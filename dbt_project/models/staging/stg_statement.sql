@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_new_seq', on_schema_change='fail', meta={'seq_column': 'seq'}) }}
+{{ config(materialized='incremental', incremental_strategy='replace_new_seq', meta={'seq_column': 'seq'}) }}
 -- Renames, casts and reads the extensions out of the JSON, once. Nothing here depends on any other row.
 {%- set map = field_map() %}
 with statement as (
