@@ -70,7 +70,8 @@ RULES: Final[Rules] = {
     "fct_statement": _EVENTS,
     "fct_attempt": _EVENTS,
     "fct_session": _EVENTS,
-    "fct_resource_use": _EVENTS,
+    "fct_resource_use": _EVENTS
+    | {"guardian": PERSON},  # what was opened on which day: no answers, no clicks in order
     "fct_video_segment": _EVENTS,
     "fct_forum_activity": _EVENTS,
     "fct_content_attempt": _RECORD,

@@ -175,7 +175,10 @@ MEASURES = {
             "mean_score", "Mean score", "Mean of the students' mean scores of what they handed in", False
         ),
         Measure(
-            "completion_share", "Completion", "Mean share of the tasks due so far that are handed in", False
+            "completion_share",
+            "Completion",
+            "Mean share of the term's tasks that are handed in, those still to come included",
+            False,
         ),
         Measure(
             "inactive_share", "Inactive", "Share of students who are inactive in all their classes", True

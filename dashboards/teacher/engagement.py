@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboards import design
+from dashboards import learner
 from dashboards.classes import Class, choose_class, classes, weeks
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.teacher import unscheduled
@@ -13,33 +13,38 @@ from dashboards.visit import Visit
 
 _ATTENDANCE = """
 select
-    1 + date_diff('day', c.start_date, a.attendance_date) // 7 as week_index, a.status, count(*) as days
-from fct_attendance a
-join dim_class c on c.section_key = a.section_key
-where a.section_key = $section
-group by all
-order by 1
+    week_index, sum(meeting_count) as meeting_count, sum(absent_count) as absent_count,
+    sum(excused_count) as excused_count, sum(late_count) as late_count
+from msr_student_week
+where section_key = $section and week_index >= 1
+group by week_index
+order by week_index
 """
 _STUDENTS = """
-with newest as (
-    select max(week_index) as week_index
+with week as (
+    select person_key, week_index, minutes_active, attempt_count, is_complete, submitted_late_count, absent_count, meeting_count
     from msr_student_week
-    where section_key = $section and is_complete
+    where section_key = $section
+),
+newest as (select max(week_index) as week_index from week where is_complete),
+term as (
+    select
+        week.person_key,
+        sum(week.minutes_active) filter (where week.week_index = newest.week_index) as minutes,
+        sum(week.attempt_count) filter (where week.week_index = newest.week_index) as attempts,
+        sum(week.submitted_late_count) as submitted_late,
+        sum(week.absent_count) as absent, sum(week.meeting_count) as meetings
+    from week
+    cross join newest
+    group by week.person_key
 )
 select
-    w.person_key,
-    max(w.last_active_date) as last_active_date,
-    sum(w.minutes_active) filter (where w.week_index = newest.week_index) as minutes,
-    sum(w.attempt_count) filter (where w.week_index = newest.week_index) as attempts,
-    sum(w.score_sum) / nullif(sum(w.score_count), 0) as mean_score,
-    sum(w.submitted_count) as submitted, sum(w.submitted_late_count) as submitted_late,
-    sum(w.due_count) as due,
-    sum(w.absent_count) as absent, sum(w.meeting_count) as meetings
-from msr_student_week w
-cross join newest
-where w.section_key = $section
-group by w.person_key
-order by last_active_date nulls first, minutes nulls first
+    m.person_key, m.last_active_date, m.is_inactive, m.days_since_active, term.minutes, term.attempts, m.mean_score,
+    m.done_count, term.submitted_late, m.task_count, m.overdue_count, term.absent, term.meetings
+from msr_student m
+left join term on term.person_key = m.person_key
+where m.section_key = $section and m.is_enrolled
+order by m.days_since_active desc, term.minutes nulls first
 """
 
 
@@ -60,7 +65,7 @@ def render(visit: Visit) -> None:
         page.header(
             visit,
             "Engagement",
-            _lead(visit, chosen, students),
+            _lead(visit, students),
             as_of=chosen.as_of_date,
             section_key=chosen.section_key,
         )
@@ -71,13 +76,8 @@ def render(visit: Visit) -> None:
     _students(students)
 
 
-def _quiet(visit: Visit, chosen: Class, students: pl.DataFrame) -> pl.DataFrame:
-    days = (pl.lit(chosen.as_of_date or visit.build.as_of) - pl.col("last_active_date")).dt.total_days()
-    return students.filter(pl.col("last_active_date").is_null() | (days >= visit.settings.inactive_days))
-
-
-def _lead(visit: Visit, chosen: Class, students: pl.DataFrame) -> str:
-    quiet = _quiet(visit, chosen, students).height
+def _lead(visit: Visit, students: pl.DataFrame) -> str:
+    quiet = students.filter("is_inactive").height
     days = visit.settings.inactive_days
     if students.is_empty():
         return "Nothing has happened in this class yet."
@@ -112,28 +112,7 @@ def _weeks(visit: Visit, chosen: Class) -> None:
                 Answers="msr_class_week.attempt_count", Right="msr_class_week.correct_count"
             ),
         )
-    _attendance(visit, chosen)
-
-
-def _attendance(visit: Visit, chosen: Class) -> None:
-    attendance = visit.rows(_ATTENDANCE, {"section": chosen.section_key})
-    if attendance.is_empty():
-        return
-    colours = design.palette()
-    words = {"present": "Present", "late": "Late", "excused": "Excused", "absent": "Absent"}
-    tones = dict(
-        zip(words.values(), (colours.fine, colours.watch, colours.neutral, colours.attention), strict=True)
-    )
-    attendance = attendance.with_columns(pl.col("status").replace(words).alias("what"))
-    total = int(attendance["days"].sum())
-    absent = int(attendance.filter(pl.col("status") == "absent")["days"].sum())
-    charts.figure(
-        f"{absent / total:.0%} of all lessons were missed without excuse",
-        "Students' lessons by week of the term: present, late, excused, absent",
-        charts.stacked_weeks(attendance, y="days", series="what", colours=tones, y_title="Lessons"),
-        text="Stacked bars of attendance by week.",
-        how=notes.definitions(Attendance="fct_attendance.status"),
-    )
+    learner.show_attendance(visit.rows(_ATTENDANCE, {"section": chosen.section_key}))
 
 
 def _students(students: pl.DataFrame) -> None:
@@ -150,13 +129,23 @@ def _students(students: pl.DataFrame) -> None:
             "minutes": "Minutes",
             "attempts": "Answers",
             "score_pct": "Score (%)",
-            "submitted": "Handed in",
+            "task_count": "Tasks",
+            "done_count": "Handed in",
             "submitted_late": "of those late",
-            "due": "Due so far",
+            "overdue_count": "Overdue",
             "absent": "Absences",
             "meetings": "Lessons",
         },
         file_name="engagement",
         config={"Minutes": st.column_config.NumberColumn(format="%.0f")},
         alt="Each student's activity, results and attendance",
+    )
+    page.how_worked_out(
+        notes.definitions(
+            Last_active="msr_student.last_active_date",
+            Inactive="msr_student.is_inactive",
+            Score="msr_student.mean_score",
+            Tasks="msr_student.task_count",
+            Overdue="msr_student.overdue_count",
+        )
     )

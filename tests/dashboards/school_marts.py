@@ -307,6 +307,9 @@ def _records(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]
                         "weight": 5.0,
                         "score_scaled": round(0.4 + 0.55 * effort[key] * dice.uniform(0.8, 1), 2),
                         "is_banked": False,
+                        # a teacher has marked the first one since
+                        "graded_score_scaled": 0.9 if n == 0 else None,
+                        "graded_at": dt.datetime.combine(due, dt.time(18), dt.UTC) if n == 0 else None,
                     }
                 )
                 attempts += [
@@ -332,6 +335,8 @@ def _records(school: s.School, effort: dict[str, float]) -> dict[str, list[Row]]
         "fct_attendance": attendance,
         "fct_assessment_result": results,
         "fct_attempt": attempts,
+        "fct_task": school_measures.tasks(school, results),
+        "fct_resource_use": school_measures.resource_use(school, effort),
     }
 
 

@@ -296,3 +296,63 @@ def _achievements(school: s.School, effort: dict[str, float]) -> dict[str, list[
             for key in keys
         ],
     }
+
+
+def tasks(school: s.School, results: list[Row]) -> list[Row]:
+    """fct_task: every assessment of the term for every student, done where there is a result."""
+    done = {(row["person_key"], row["activity_key"]): row for row in results}
+    rows = []
+    for section, keys in school.students.items():
+        for key in keys:
+            for n in range(len(s.SKILLS)):
+                due = s.START + dt.timedelta(days=4 + 7 * n)
+                result = done.get((key, f"{s.TENANT}:assessment{n}"))
+                state = "overdue" if due < s.AS_OF else "open"
+                if result:
+                    state = "late" if result["days_late"] else "on_time"
+                rows.append(
+                    {
+                        "tenant": s.TENANT,
+                        "person_key": key,
+                        "school_key": s.SCHOOL,
+                        "section_key": section,
+                        "course_key": s.COURSE,
+                        "activity_key": f"{s.TENANT}:assessment{n}",
+                        "due_date": due,
+                        "weight": 5.0,
+                        "submitted_date": result["submitted_date"] if result else None,
+                        "score_scaled": result["score_scaled"] if result else None,
+                        "state": state,
+                        "days_left": (due - s.AS_OF).days,
+                    }
+                )
+    return rows
+
+
+def resource_use(school: s.School, effort: dict[str, float]) -> list[Row]:
+    """fct_resource_use: a lesson's page on two days of each week for those who work."""
+    rows = []
+    for section, keys in school.students.items():
+        for key in keys:
+            for week in range(s.WEEKS if effort[key] > 0.3 else 3):
+                for day in (1, 3):
+                    used = s.START + dt.timedelta(days=7 * week + day)
+                    at = dt.datetime.combine(used, dt.time(16), dt.UTC)
+                    rows.append(
+                        {
+                            "tenant": s.TENANT,
+                            "person_key": key,
+                            "school_key": s.SCHOOL,
+                            "section_key": section,
+                            "course_key": s.COURSE,
+                            "activity_key": f"{s.TENANT}:lesson{week}",
+                            "used_date": used,
+                            "view_count": 2,
+                            "download_count": 0,
+                            "click_count": 2,
+                            "minutes_used": 12.0,
+                            "first_used_at": at,
+                            "last_used_at": at,
+                        }
+                    )
+    return rows

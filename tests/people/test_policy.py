@@ -49,7 +49,7 @@ TABLE = {
     "fct_statement": "ss--p-t",
     "fct_attempt": "ss--p-t",
     "fct_session": "ss--p-t",
-    "fct_resource_use": "ss--p-t",
+    "fct_resource_use": "ss-pp-t",
     "fct_video_segment": "ss--p-t",
     "fct_forum_activity": "ss--p-t",
     "fct_content_attempt": "sshpp-t",
