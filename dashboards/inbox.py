@@ -6,12 +6,14 @@ import html
 
 import streamlit as st
 
+from dashboards import words
 from dashboards.components import page
 from dashboards.visit import Visit, people_of
 from people import contact
 from people.contact import Message
 from people.names import display_names
 
+t, tn = words.room(__name__)
 SHOWN_READ = 10
 
 
@@ -25,25 +27,25 @@ def show(visit: Visit, *, about: str | None = None) -> int:
     read = [one for one in found if visit.viewer.viewer_key in one.read_by]
     names = display_names(engine, visit.viewer.tenant, {one.author_key for one in found})
     if unread:
-        page.section(f"{page.count(len(unread), 'new message', 'new messages')} for you")
+        page.section(tn("{count} new message for you", "{count} new messages for you", len(unread)))
         for one in unread:
             with st.container(border=True):
                 _told(one, names)
-                if st.button("I have read this", key=f"read_{one.message_id}"):
+                if st.button(t("I have read this"), key=f"read_{one.message_id}"):
                     contact.acknowledge(engine, visit.viewer, [one.message_id])
                     st.rerun()
     if read:
-        with st.expander(f"Messages that you have read ({len(read)})"):
+        with st.expander(t("Messages that you have read ({count})", count=len(read))):
             for one in read[:SHOWN_READ]:
                 _told(one, names)
             if len(read) > SHOWN_READ:
-                st.caption(f"The newest {SHOWN_READ} are shown.")
+                st.caption(t("The newest {count} are shown.", count=SHOWN_READ))
     return len(unread)
 
 
 def _told(one: Message, names: dict[str, str]) -> None:
-    author = names.get(one.author_key, "A teacher who has left")
+    author = names.get(one.author_key, t("A teacher who has left"))
     st.html(
-        f'<div class="ll-small">{html.escape(author)}, {page.full_day(one.sent_at.date())}</div>'
+        f'<div class="ll-small">{html.escape(author)}, {words.day(one.sent_at.date())}</div>'
         f'<div style="white-space:pre-wrap">{html.escape(one.text)}</div>'
     )

@@ -59,6 +59,8 @@ SECRET_COLUMNS = frozenset(
     {"password_hash", "token_hash", "login_hash", "code_hash", "secret", "pending_secret"}
 )
 """Not part of a person's copy: proofs, not data on the person."""
+OWN_EYES = {"journal_entry": "text"}
+"""Columns that nobody but the person reads, whoever makes the copy: the person downloads them on a page of his or her own."""
 _LINKED = "rows about others, in which this person did something: the key gives way to the word erased"
 _KEPT_TRAIL = (
     "entries name keys only; with the key's link gone they name nobody, and the chain of hashes stays whole"
@@ -105,6 +107,10 @@ class PeopleRoom:
                 rows = _rows(connection, table, subject)
                 if rows:
                     what = f"what the roster and the log-in hold in the table {table.name}"
+                    if table.name in OWN_EYES:
+                        what += (
+                            "; its words are the person's alone, who downloads them on the page My journal"
+                        )
                     yield HeldFile(f"people/{table.name}.csv", what, [as_csv(rows)])
         trail = _audit_rows(settings, subject)
         what = "who did what with this person's record, and what this person did; people are named by key"
@@ -181,7 +187,8 @@ def _rows(connection: Connection, table: Table, subject: Subject) -> list[dict[s
     condition = _condition(table, subject)
     if condition is None:
         return []
-    shown = [column for column in table.columns if column.name not in SECRET_COLUMNS]
+    hidden = SECRET_COLUMNS | {OWN_EYES.get(table.name)}
+    shown = [column for column in table.columns if column.name not in hidden]
     return [dict(row._mapping) for row in connection.execute(select(*shown).where(condition))]
 
 

@@ -417,7 +417,19 @@ intervention = Table(
     Index(None, "person_key", "tenant"),
 )
 
-WRITTEN_ABOUT = (student_note, message, intervention)
+journal_entry = Table(
+    "journal_entry",  # read by its writer only
+    metadata,
+    Column("entry_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("person_key", String, nullable=False),
+    Column("text", SealedText("journal_entry.text"), nullable=False),
+    Column("written_at", DateTime, nullable=False),
+    Column("changed_at", DateTime),
+    Index(None, "person_key", "tenant"),
+)
+
+WRITTEN_ABOUT = (student_note, message, intervention, journal_entry)
 """What is written about or by one person, and goes along when two entries turn out to be one person."""
 
 # Log-in

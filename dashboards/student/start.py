@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards import inbox, learner
 from dashboards.components import charts, notes, page, states, tables
-from dashboards.student import preferences
+from dashboards.student import achievements, preferences
 from dashboards.visit import Visit
 
 
@@ -17,6 +17,7 @@ def render(visit: Visit) -> None:
     proposed = learner.next_activities(visit, me)
     due = learner.due_soon(visit, me)
     page.header(visit, "What next", _lead(proposed, due))
+    achievements.bar(visit)
     inbox.show(visit)
     if proposed.is_empty():
         states.empty(

@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from dashboards import refusals, words
 from dashboards.classes import Class
 from dashboards.visit import Visit, people_of
 from learnlake.errors import LearnlakeError
@@ -15,7 +16,12 @@ from people.db import school_day
 from people.names import display_names
 from people.policy import check_action, scope
 
-_KINDS: Final = {"note": "Note", "message": "Message", "intervene": "Intervention"}
+t, tn = words.room(__name__)
+_KINDS: Final = {
+    "note": words.mark("Note"),
+    "message": words.mark("Message"),
+    "intervene": words.mark("Intervention"),
+}
 _USUAL_DAYS: Final = 14
 """Two weeks: enough to see a change in the weekly figures."""
 
@@ -40,11 +46,11 @@ def form(visit: Visit, chosen: Class, person_key: str, name: str, kinds: list[st
     if len(kinds) > 1:
         kind = (
             st.segmented_control(
-                "What would you like to do?",
+                t("What would you like to do?"),
                 kinds,
                 default=kind,
                 required=True,
-                format_func=_KINDS.__getitem__,
+                format_func=lambda name: t(_KINDS[name]),
                 key=f"act_kind_{person_key}",
             )
             or kind
@@ -53,7 +59,7 @@ def form(visit: Visit, chosen: Class, person_key: str, name: str, kinds: list[st
     try:
         done = fill(visit, chosen, person_key, name)
     except LearnlakeError as error:
-        st.error(f"{error.what}. {error.mend or ''}", icon=":material/error:")
+        st.error(refusals.sentence(error), icon=":material/error:")
         return
     if done:
         st.session_state["acted"] = done
@@ -70,7 +76,7 @@ def told() -> None:
 def names_of(visit: Visit, keys: set[str]) -> dict[str, str]:
     """Names of colleagues and families that a student's own file names; an erased one is told so."""
     return {
-        **dict.fromkeys(keys, "somebody who has left"),
+        **dict.fromkeys(keys, t("somebody who has left")),
         **display_names(people_of(visit.settings), visit.viewer.tenant, sorted(keys)),
     }
 
@@ -78,29 +84,32 @@ def names_of(visit: Visit, keys: set[str]) -> dict[str, str]:
 def _note(visit: Visit, chosen: Class, person_key: str, name: str) -> str | None:
     with st.form(f"note_{person_key}", border=False, clear_on_submit=False):
         text = st.text_area(
-            f"Note about {name}",
+            t("Note about {name}", name=name),
             max_chars=contact.TEXT_MAX,
             key=f"note_text_{person_key}",
-            help="Those who teach this class read it. It is part of the student's record: the student and the family may ask for a copy.",
+            help=t(
+                "Those who teach this class read it. It is part of the student's record: the student and the family may "
+                "ask for a copy."
+            ),
         )
-        is_sent = st.form_submit_button("Keep note", type="primary")
+        is_sent = st.form_submit_button(t("Keep note"), type="primary")
     if not is_sent:
         return None
     contact.write_note(people_of(visit.settings), visit.viewer, chosen.section_key, person_key, text)
-    return f"Note about {name} kept."
+    return t("Note about {name} kept.", name=name)
 
 
 def _message(visit: Visit, chosen: Class, person_key: str, name: str) -> str | None:
     with st.form(f"message_{person_key}", border=False, clear_on_submit=False):
-        to_student = st.checkbox(f"To {name}", value=True, key=f"message_student_{person_key}")
-        to_guardians = st.checkbox("To the guardians", key=f"message_guardians_{person_key}")
+        to_student = st.checkbox(t("To {name}", name=name), value=True, key=f"message_student_{person_key}")
+        to_guardians = st.checkbox(t("To the guardians"), key=f"message_guardians_{person_key}")
         text = st.text_area(
-            "Message",
+            t("Message"),
             max_chars=contact.TEXT_MAX,
             key=f"message_text_{person_key}",
-            help="It appears on their pages here. No e-mail is sent.",
+            help=t("It appears on their pages here. No e-mail is sent."),
         )
-        is_sent = st.form_submit_button("Send message", type="primary")
+        is_sent = st.form_submit_button(t("Send message"), type="primary")
     if not is_sent:
         return None
     contact.send(
@@ -112,7 +121,7 @@ def _message(visit: Visit, chosen: Class, person_key: str, name: str) -> str | N
         to_student=to_student,
         to_guardians=to_guardians,
     )
-    return f"Message about {name} sent."
+    return t("Message about {name} sent.", name=name)
 
 
 def _intervene(visit: Visit, chosen: Class, person_key: str, name: str) -> str | None:
@@ -121,29 +130,29 @@ def _intervene(visit: Visit, chosen: Class, person_key: str, name: str) -> str |
     names = names_of(visit, set(owners))
     with st.form(f"intervene_{person_key}", border=False, clear_on_submit=False):
         what = st.text_input(
-            f"What will be done for {name}",
+            t("What will be done for {name}", name=name),
             max_chars=interventions.WHAT_MAX,
-            placeholder="Twice a week a quarter of an hour of fractions with the tutor",
+            placeholder=t("Twice a week a quarter of an hour of fractions with the tutor"),
             key=f"intervene_what_{person_key}",
         )
         left, right = st.columns(2)
         owner = left.selectbox(
-            "Who looks after it",
+            t("Who looks after it"),
             list(dict.fromkeys(owners)),
             format_func=names.__getitem__,
             key=f"intervene_owner_{person_key}",
         )
         until = right.date_input(
-            "Until",
+            t("Until"),
             value=school_day(engine) + dt.timedelta(days=_USUAL_DAYS),
             format="YYYY-MM-DD",
             key=f"intervene_until_{person_key}",
-            help="On that day you are asked whether it has helped.",
+            help=t("On that day you are asked whether it has helped."),
         )
-        is_sent = st.form_submit_button("Begin intervention", type="primary")
+        is_sent = st.form_submit_button(t("Begin intervention"), type="primary")
     if not is_sent:
         return None
     interventions.begin(
         engine, visit.viewer, chosen.section_key, person_key, what, end_date=until, owner_key=owner
     )
-    return f"Intervention for {name} begun."
+    return t("Intervention for {name} begun.", name=name)

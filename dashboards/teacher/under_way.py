@@ -8,6 +8,7 @@ from typing import Final
 
 import streamlit as st
 
+from dashboards import refusals, words
 from dashboards.classes import Class
 from dashboards.components import page
 from dashboards.teacher import acting
@@ -17,10 +18,11 @@ from people import interventions
 from people.db import school_day
 from people.interventions import Intervention
 
+t, tn = words.room(__name__)
 OUTCOME_WORDS: Final[dict[str, str]] = {
-    "helped": "It helped",
-    "partly": "It helped partly",
-    "not": "It did not help",
+    "helped": words.mark("It helped"),
+    "partly": words.mark("It helped partly"),
+    "not": words.mark("It did not help"),
 }
 _LATER: Final = "later"
 
@@ -42,27 +44,27 @@ def show(visit: Visit, chosen: Class, found: list[Intervention], names: dict[str
         return
     today = school_day(people_of(visit.settings))
     late = overdue(visit, found)
+    title = tn("{count} intervention under way", "{count} interventions under way", len(found))
+    if late:
+        title = t("{under_way}, {overdue} overdue", under_way=title, overdue=late)
     page.section(
-        f"{page.count(len(found), 'intervention', 'interventions')} under way, {late} overdue"
-        if late
-        else f"{page.count(len(found), 'intervention', 'interventions')} under way",
-        "Say how it went on the day it ends; then its outcome stands beside the student's figures.",
+        title,
+        t("Say how it went on the day it ends; then its outcome stands beside the student's figures."),
     )
     owners = acting.names_of(visit, {one.owner_key for one in found})
     may = "intervene" in acting.allowed(visit, chosen.section_key)
     for one in found:
-        student = names.get(one.person_key, "A student who has left the class")
+        student = names.get(one.person_key, t("A student who has left the class"))
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
             st.html(
                 f'<div class="ll-body"><span class="ll-name">{html.escape(student)}</span> {_due(one, today)}'
                 f"<div>{html.escape(one.what)}</div>"
-                f'<div class="ll-small">{html.escape(owners[one.owner_key])} looks after it, since '
-                f"{page.full_day(one.begin_date)}</div></div>",
+                f'<div class="ll-small">{html.escape(_looked_after(owners[one.owner_key], one))}</div></div>',
                 width="stretch",
             )
             if may:
                 st.button(
-                    "Say how it went",
+                    t("Say how it went"),
                     key=f"conclude_{one.intervention_id}",
                     on_click=_toggle,
                     args=(one.intervention_id,),
@@ -77,35 +79,39 @@ def _toggle(number: int) -> None:
     st.session_state["concluding"] = None if is_open else number
 
 
+def _looked_after(owner: str, one: Intervention) -> str:
+    return t("{owner} looks after it, since {day}", owner=owner, day=one.begin_date)
+
+
 def _due(one: Intervention, today: dt.date) -> str:
     days = one.days_over(today)
     if days > 0:
-        return page.chip(f"Overdue by {page.count(days, 'day', 'days')}", "attention")
+        return page.chip(tn("Overdue by {count} day", "Overdue by {count} days", days), "attention")
     if days == 0:
-        return page.chip("Ends today", "watch")
-    return page.chip(f"Until {page.full_day(one.end_date)}", "neutral")
+        return page.chip(t("Ends today"), "watch")
+    return page.chip(t("Until {day}", day=one.end_date), "neutral")
 
 
 def _conclude(visit: Visit, one: Intervention, today: dt.date) -> None:
     number = one.intervention_id
     with st.form(f"outcome_{number}", border=False):
         outcome = st.radio(
-            "How did it go?",
+            t("How did it go?"),
             [*interventions.OUTCOMES, _LATER],
-            format_func=lambda name: {**OUTCOME_WORDS, _LATER: "It goes on until"}[name],
+            format_func=lambda name: t({**OUTCOME_WORDS, _LATER: words.mark("It goes on until")}[name]),
             horizontal=True,
             key=f"outcome_kind_{number}",
         )
         until = st.date_input(
-            "New end, if it goes on",
+            t("New end, if it goes on"),
             value=max(one.end_date, today) + dt.timedelta(days=7),
             format="YYYY-MM-DD",
             key=f"outcome_until_{number}",
         )
         text = st.text_input(
-            "What did you see?", max_chars=interventions.WHAT_MAX, key=f"outcome_text_{number}"
+            t("What did you see?"), max_chars=interventions.WHAT_MAX, key=f"outcome_text_{number}"
         )
-        is_sent = st.form_submit_button("Keep outcome", type="primary")
+        is_sent = st.form_submit_button(t("Keep outcome"), type="primary")
     if not is_sent:
         return
     engine = people_of(visit.settings)
@@ -115,8 +121,8 @@ def _conclude(visit: Visit, one: Intervention, today: dt.date) -> None:
         else:
             interventions.conclude(engine, visit.viewer, number, outcome, text)
     except LearnlakeError as error:
-        st.error(f"{error.what}. {error.mend or ''}", icon=":material/error:")
+        st.error(refusals.sentence(error), icon=":material/error:")
         return
     st.session_state["concluding"] = None
-    st.session_state["acted"] = "Kept."
+    st.session_state["acted"] = t("Kept.")
     st.rerun()

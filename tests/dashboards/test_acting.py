@@ -65,3 +65,17 @@ def test_student_and_guardian_read_what_is_addressed_to_them(
         assert "new message" not in text(reader) and "Well done this week" in text(reader)
     assert "read by " in text(app.run())
     assert "Well done" not in text(open_page(own_school, "teacher and guardian", "guardian"))
+
+
+def test_a_student_sees_achievements_and_keeps_a_journal(own_school: schools.School, open_page: Open) -> None:
+    assert "in a row; your longest" in text(open_page(own_school, "student", "student"))
+    app = open_page(own_school, "student", "student-journal")
+    app.text_area(key="journal_text").set_value("Fractions <i>scare</i> me")
+    press(app, "Keep")
+    assert app.text[0].value == "Fractions <i>scare</i> me"
+    [number] = [one.key.removeprefix("journal_text_") for one in app.text_area if one.key != "journal_text"]
+    app.text_area(key=f"journal_text_{number}").set_value("Not any more")
+    press(app, "Change")
+    assert app.text[0].value == "Not any more" and ", changed" in app.caption[0].value
+    press(app, "Delete for good")
+    assert "No entry yet" in text(app)

@@ -278,7 +278,7 @@ def test_what_names_somebody_is_sealed_in_every_table() -> None:
         *("person.preferred_given_name", "person.preferred_family_name", "person.extension"),
         *("identifier.value", "demographics.birth_date", "demographics.sex", "demographics.details"),
         *("learning_override.reason", "student_note.text", "message.text"),
-        *("intervention.what", "intervention.outcome_text"),
+        *("intervention.what", "intervention.outcome_text", "journal_entry.text"),
     }
     assert {
         column.type.place
