@@ -197,6 +197,39 @@ def evaluate_next_activity(
     console.print(f"learned: {reason}")
 
 
+@app.command("recommendation")
+def evaluate_recommendation(tenant: TenantOption = None) -> None:
+    """What a school's own explored choices say of each policy: off-line values with intervals, and whether a learned one would be let on."""
+    from models import registry
+    from models.recommendation import RegisteredPolicy, judging
+    from models.retraining import CHOICES
+
+    settings = get_settings()
+    started = time.perf_counter()
+    with marts(settings, tenant) as (name, read):
+        log = read(CHOICES)
+    shown = judging.followed(log)
+    if not shown.is_empty():
+        _print(shown, f"{name}: what came of the suggestions ({len(log)} kept; shares compare nothing)")
+    registered = registry.model_name("recommendation", name)
+    held = (
+        registry.load(settings.home, registered)
+        if registry.champion_version(settings.home, registered)
+        else RegisteredPolicy()
+    )
+    found = judging.judge(log, held.policy)
+    _print(
+        _with_intervals(found.table),
+        f"{name}: rise of mastery per choice, 95 % intervals clustered by person; in force is {held.policy.version} "
+        f"({time.perf_counter() - started:.1f} s)",
+    )
+    console.print(
+        f"learned (each person ranked by what the other half of the people taught): "
+        f"{'would be let on, ' if found.verdict.is_let_on else 'would not be let on, '}{found.verdict.reason}",
+        soft_wrap=True,
+    )
+
+
 def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:
     """`NAME`, `NAME_low` and `NAME_high` as one column of text."""
     import polars as pl

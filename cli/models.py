@@ -30,12 +30,13 @@ class Kind(enum.StrEnum):
 
     mastery = "mastery"
     risk = "risk"
+    recommendation = "recommendation"
 
 
 TenantOption = Annotated[
     str | None, typer.Option(help="Which school; may be left out where there is one only.")
 ]
-KindArgument = Annotated[Kind, typer.Argument(help="mastery or risk.")]
+KindArgument = Annotated[Kind, typer.Argument(help="mastery, risk or recommendation.")]
 
 
 @app.command()
@@ -107,7 +108,7 @@ def canary(
     ] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Let a version score some people beside the champion, or end that. Who is scored by which is in `prd_record`."""
+    """Let a version score some people beside the champion, or end that. Who is scored by which is in `prd_record`, for suggestions in `prd_choice`."""
     from models import registry
 
     settings = get_settings()
@@ -159,6 +160,9 @@ def marts(settings: Settings, tenant: str | None) -> Iterator[tuple[str, Callabl
     import polars as pl
 
     from models.permitted import permitted
+    from models.recommendation.choices import SCHEMA
+    from models.retraining import CHOICES
+    from warehouse import choices
     from warehouse.snapshot import holding, tenant_file
     from warehouse.tables import quoted
 
@@ -167,6 +171,8 @@ def marts(settings: Settings, tenant: str | None) -> Iterator[tuple[str, Callabl
         with duckdb.connect(str(tenant_file(held.folder, chosen)), read_only=True) as connection:
 
             def read(mart: str) -> pl.DataFrame:
+                if mart == CHOICES:
+                    return choices.read(settings.home, chosen, SCHEMA)
                 frame = pl.from_arrow(connection.sql(f"from main.{quoted(mart)}").to_arrow_table())
                 assert isinstance(frame, pl.DataFrame)
                 return frame

@@ -52,6 +52,11 @@ class Home:
         return self.path / "lake" / "catalogue"
 
     @property
+    def lake_choices(self) -> Path:
+        """What the recommender has chosen, and what came of it, as Parquet: a file per tenant and day."""
+        return self.path / "lake" / "choices"
+
+    @property
     def warehouse(self) -> Path:
         return self.path / "warehouse"
 

@@ -369,6 +369,24 @@ class Settings(BaseSettings):
         description="Share of people (classes, for risk) that a model on trial scores, unless `learnlake canary` is given another: few, so that a "
         "worse model harms few.",
     )
+    recommendation_explore_share: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the choices of a next activity that are made by chance among what is permitted. Without any, nothing can be learned of "
+        "other choices; 0 because whom it meets is shown something that the rule thinks second best, which the school has to want. .1 teaches a policy within a term.",
+    )
+    recommendation_outcome_days: int = Field(
+        14,
+        ge=1,
+        le=120,
+        description="A choice of the recommender is judged by what comes of it within so many days: two school weeks.",
+    )
+    recommendation_kept_days: int = Field(
+        400,
+        ge=30,
+        description="Choices of the recommender are kept for so many days: a school year with the weeks before it.",
+    )
     small_group_size: int = Field(5, description="School-level groups smaller than this are masked.")
     effect_min_people: int = Field(
         10,

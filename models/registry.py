@@ -83,8 +83,12 @@ class InForce:
         return self.canary if self.arm(unit_key) == CANARY else self.champion
 
     @property
+    def models(self) -> list[Any]:
+        return [model for model in (self.champion, self.canary) if model is not None]
+
+    @property
     def versions(self) -> set[str]:
-        return {model.version for model in (self.champion, self.canary) if model is not None}
+        return {model.version for model in self.models}
 
 
 def in_share(experiment: str, unit_key: str, share: float) -> bool:
@@ -289,6 +293,10 @@ def _class_of(kind: str) -> Any:
         from models.risk import RiskModel
 
         return RiskModel
+    if kind == "recommendation":
+        from models.recommendation import RegisteredPolicy
+
+        return RegisteredPolicy
     raise ModelError(f"No model of kind {kind!r} is known", mend="load it with the version that made it")
 
 

@@ -14,7 +14,9 @@ from learnlake.home import Home
 from models import challenge, registry
 from models.challenge import FIRST, TRAINED_UNTIL, Read, Verdict
 
-KINDS = ("mastery", "risk")
+KINDS = ("mastery", "risk", "recommendation")
+CHOICES = "choices"
+"""What a reader of marts answers the log of choices to (`recommendation.choices.SCHEMA`): it is no mart."""
 log = logging.getLogger(__name__)
 
 
@@ -37,8 +39,10 @@ def train(
 
     `trigger` says what made us train. ModelError where there is too little to learn from.
     """
-    model = fit(kind, read)
     name = registry.model_name(kind, tenant)
+    if kind == "recommendation":
+        return _policy(home, name, tenant, read, trigger=trigger, may_promote=may_promote)
+    model = fit(kind, read)
     verdict = _judged(home, name, kind, read)
     if verdict.is_promoted and not may_promote:
         verdict = dataclasses.replace(
@@ -114,3 +118,65 @@ def _gone(kind: str, champion: Any, read: Read) -> int:
         rows = finished_rows(read("msr_student_week"), read("fct_outcome"), sessions)
         left = rows["person_key"].n_unique()
     return max(0, int(learned) - left)
+
+
+def _policy(home: Home, name: str, tenant: str, read: Read, *, trigger: str, may_promote: bool) -> Trained:
+    """Learn a policy from the choices kept; it is let on where its off-line value is better than that of the one in force beyond chance.
+
+    Where the one in force has learned from people who are gone since, it is judged beside the rule, and the rule takes over if it is no better.
+    """
+    from models.recommendation import RegisteredPolicy, judging
+    from models.recommendation.registered import CARD, RULE_CARD
+
+    log = read(CHOICES)
+    held = registry.load(home, name) if registry.champion_version(home, name) else RegisteredPolicy()
+    gone = _gone_from_choices(held, log)
+    found = judging.judge(log, RegisteredPolicy().policy if gone else held.policy)
+    if registry.champion_version(home, name) is None:
+        rule = registry.register(home, name, RegisteredPolicy(), metrics={}, card=RULE_CARD)
+        registry.promote(home, name, rule, reason="the reasoned rule, to which a roll-back leads")
+    gain = found.table.filter(policy=found.new.policy_version).row(0, named=True)
+    metrics = {
+        "doubly_robust": found.new.doubly_robust.value,
+        "in_force_doubly_robust": found.old.doubly_robust.value,
+        **{f"gain{end}": gain[f"over_the_one_in_force{end}"] for end in ("", "_low", "_high")},
+        "choices": float(found.new.decision_count),
+        "effective_choices": found.new.effective_count,
+    }
+    is_let_on = found.verdict.is_let_on and may_promote
+    reason = ("promoted: " if is_let_on else "not promoted: ") + found.verdict.reason
+    if found.verdict.is_let_on and not may_promote:
+        reason = f"kept by hand; would be promoted: {found.verdict.reason}"
+    card = {
+        **CARD,
+        "data": found.data,
+        TRAINED_UNTIL: found.data["to"],
+        "trigger": trigger,
+        "promotion": reason,
+    }
+    learned = RegisteredPolicy(found.learned, metrics, card)
+    tags = {"trigger": trigger, registry.DECISION: reason}
+    version = registry.register(home, name, learned, metrics=metrics, card=card, tags=tags)
+    if is_let_on:
+        registry.promote(home, name, version, reason=reason)
+    elif gone:
+        rule = min(registry.versions(home, name), key=lambda one: int(one.version)).version
+        registry.promote(
+            home, name, rule, reason=f"the one before had learned from {gone} who are gone since"
+        )
+    return Trained("recommendation", tenant, version, metrics, reason, is_let_on)
+
+
+def _gone_from_choices(held: Any, log: pl.DataFrame) -> int:
+    """How many people the policy in force has learned from whose choices are kept no longer."""
+    learned, until = held.card.get("data", {}).get("students"), held.card.get(TRAINED_UNTIL)
+    if learned is None or until is None:
+        return 0
+    from models.recommendation import judging
+
+    same = log.filter(
+        pl.col("decided_on").is_between(
+            dt.date.fromisoformat(held.card["data"]["from"]), dt.date.fromisoformat(until)
+        )
+    )
+    return max(0, int(learned) - judging.explored(same)["person_key"].n_unique())

@@ -103,6 +103,7 @@ RULES: Final[Rules] = {
         "guardian": PERSON,
         "analyst": TENANT,
     },
+    "prd_choice": _OPERATIONS,
     "prd_record": _OPERATIONS,
     "qc_build": _OPEN,
     "qc_freshness": _OPEN,

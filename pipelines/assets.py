@@ -11,8 +11,10 @@ from typing import Any
 import dagster as dg
 
 from learnlake.settings import Settings
+from models.retraining import Trained
 from pipelines import checks, contracts, lineage, stages
 from pipelines.resources import RUN, WAIT_SECONDS
+from pipelines.training import NEEDED
 from warehouse.build import Working
 
 Result = dg.MaterializeResult[Any]
@@ -22,18 +24,21 @@ SNAPSHOT = dg.AssetKey("snapshot")
 BY_DAY = dg.AssetKey("statements_by_day")
 QUARANTINE = dg.AssetKey("qc_quarantine")
 DRIFT = dg.AssetKey("qc_drift")
+VALUE = dg.AssetKey("recommendation_value")
 MODELS: dict[str, tuple[str, ...]] = {
     "mastery_model": ("fct_attempt",),
     "risk_model": ("msr_student_week", "fct_outcome", "dim_academic_session"),
 }
-"""Each trained model and what it learns from."""
+"""Each model that predictions need, and what it learns from."""
+POLICY = dg.AssetKey("recommendation_model")
 PREDICTIONS: dict[str, tuple[str, ...]] = {
     "prd_mastery": ("fct_attempt", "dim_skill", "mastery_model"),
     "prd_risk": ("msr_student_week", "brg_enrolment", "risk_model"),
     "prd_next_activity": (
         *("prd_mastery", "mastery_model", "fct_attempt", "fct_statement", "brg_enrolment"),
         *("dim_activity", "dim_skill", "brg_activity_skill", "brg_skill_prerequisite"),
-    ),
+    ),  # and by recommendation_model, which learns from yesterday's choices: Dagster knows no such circle
+    "prd_choice": ("prd_next_activity", "mastery_model", "fct_attempt", "fct_statement"),
     "prd_record": ("prd_mastery", "prd_risk", "fct_attempt", "msr_student_week"),
 }
 """Each prediction mart and what it is made from."""
@@ -157,16 +162,42 @@ def training(settings: Settings) -> dg.AssetsDefinition:
         description="Fits, evaluates on held-out students, registers; the better model becomes champion.",
     )
     def train(context: dg.AssetExecutionContext) -> Iterator[Result]:
-        trained = stages.train(settings, trigger=context.run.tags.get(TRIGGER_TAG, "monthly"))
+        trained = stages.train(settings, trigger=_trigger(context), kinds=NEEDED)
         for name in MODELS:
-            facts: dict[str, Any] = {}
-            for one in (t for t in trained if f"{t.kind}_model" == name):
-                facts[f"{one.tenant} version"] = one.version or "none"
-                facts[f"{one.tenant} decision"] = one.reason
-                facts |= {f"{one.tenant} {metric}": value for metric, value in one.metrics.items()}
-            yield dg.MaterializeResult(asset_key=dg.AssetKey(name), metadata=facts)
+            found = [one for one in trained if f"{one.kind}_model" == name]
+            yield dg.MaterializeResult(asset_key=dg.AssetKey(name), metadata=_told(found))
 
     return train
+
+
+def policy_training(settings: Settings) -> dg.AssetsDefinition:
+    """A step of its own: it learns from what the predictions led to."""
+
+    @dg.asset(
+        key=POLICY,
+        deps=["prd_choice"],
+        group_name="models",
+        kinds={"mlflow"},
+        description="Learns a policy from explored choices; it is let on where its off-line value is better beyond chance.",
+    )
+    def train_policy(context: dg.AssetExecutionContext) -> Result:
+        trained = stages.train(settings, trigger=_trigger(context), kinds=("recommendation",))
+        return dg.MaterializeResult(metadata=_told(trained))
+
+    return train_policy
+
+
+def _trigger(context: dg.AssetExecutionContext) -> str:
+    return context.run.tags.get(TRIGGER_TAG, "monthly")
+
+
+def _told(trained: list[Trained]) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    for one in trained:
+        facts[f"{one.tenant} version"] = one.version or "none"
+        facts[f"{one.tenant} decision"] = one.reason
+        facts |= {f"{one.tenant} {metric}": value for metric, value in one.metrics.items()}
+    return facts
 
 
 def drift(settings: Settings) -> dg.AssetsDefinition:
@@ -182,6 +213,24 @@ def drift(settings: Settings) -> dg.AssetsDefinition:
         rows = stages.drift(settings, run_id=context.run_id, started_by="dagster", wait_seconds=WAIT_SECONDS)
         drifted = rows.filter(rows["has_drifted"])["feature"].to_list()
         return dg.MaterializeResult(metadata={"features": len(rows), "drifted": ", ".join(drifted) or "none"})
+
+    return measure
+
+
+def policy_value(settings: Settings) -> dg.AssetsDefinition:
+    """What the recommender's policies are worth on the choices kept."""
+
+    @dg.asset(
+        key=VALUE,
+        deps=["prd_choice", "recommendation_model"],
+        group_name="quality",
+        description="Off-line value of each policy on explored choices with their outcomes, and whether a learned one would be let on.",
+    )
+    def measure(context: dg.AssetExecutionContext) -> Result:
+        facts: dict[str, Any] = {}
+        for tenant, told in stages.policy_values(settings).items():
+            facts |= {f"{tenant} {name}": value for name, value in told.items()}
+        return dg.MaterializeResult(metadata=facts)
 
     return measure
 

@@ -25,9 +25,10 @@ def definitions(settings: Settings) -> dg.Definitions:
             "incremental"
         ),  # its sensors try again, from the start: a step alone has lost its working file
     )
-    training = _alone("training", *assets.MODELS)
+    training = _alone("training", *assets.MODELS, assets.POLICY)
     drift = _alone("drift", assets.DRIFT)
     suites = checks.heavy_suites(settings)
+    value = _alone("policy_value", assets.VALUE)
     backfill = _alone("backfill", assets.BY_DAY)
     return dg.Definitions(
         assets=dg.map_asset_specs(
@@ -36,18 +37,20 @@ def definitions(settings: Settings) -> dg.Definitions:
                 *lineage.source_specs(settings.home),
                 *steps,
                 assets.training(settings),
+                assets.policy_training(settings),
                 assets.drift(settings),
+                assets.policy_value(settings),
                 assets.by_day(settings),
             ],
         ),
         asset_checks=[contract_checks],
-        jobs=[incremental, training, drift, backfill, suites],
+        jobs=[incremental, training, drift, value, backfill, suites],
         sensors=[
             *sensors.source_sensors(settings, incremental),
             retraining.drift_sensor(settings, training),
             alerts.failure_sensor(settings),
         ],
-        schedules=[*schedules.nightly([suites, drift]), schedules.monthly(training)],
+        schedules=[*schedules.nightly([suites, drift, value]), schedules.monthly(training)],
         resources={resources.RUN: resources.working_file(settings)},
         executor=dg.in_process_executor,
     )

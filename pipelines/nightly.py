@@ -13,6 +13,7 @@ from learnlake.clock import utc_now
 from learnlake.errors import ModelError
 from learnlake.settings import Settings
 from models import registry
+from models.retraining import CHOICES
 from pipelines import training
 from warehouse.build import Working
 from warehouse.snapshot import holding, tenant_file
@@ -59,6 +60,32 @@ def _drift_of(working: Working, tenant: str) -> list[pl.DataFrame]:
         *found,
         drift.compare(windows, checked_at=utc_now(), model=_model(working, "risk", tenant), html=page),
     ]
+
+
+def policy_values(settings: Settings) -> dict[str, dict[str, float | str]]:
+    """By tenant each policy's off-line value (doubly robust, with its interval), and the verdict on a learned one or why there is none."""
+    from models.recommendation import RegisteredPolicy, judging
+
+    told: dict[str, dict[str, float | str]] = {}
+    with holding(settings.home) as held:
+        for tenant in sorted(held.build.statement_counts):
+            with training.from_snapshot(settings.home, held.folder, tenant) as read:
+                log_of_choices = read(CHOICES)
+            name = registry.model_name("recommendation", tenant)
+            is_there = registry.champion_version(settings.home, name) is not None
+            policy = (registry.load(settings.home, name) if is_there else RegisteredPolicy()).policy
+            try:
+                found = judging.judge(log_of_choices, policy)
+            except ModelError as error:
+                told[tenant] = {"verdict": error.what}
+                continue
+            told[tenant] = {"verdict": found.verdict.reason, "in force": policy.version}
+            for row in found.table.iter_rows(named=True):
+                told[tenant] |= {
+                    f"{row['policy']} {end or 'value'}": row[f"doubly_robust{'_' if end else ''}{end}"]
+                    for end in ("", "low", "high")
+                }
+    return told
 
 
 def validate(settings: Settings) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from learnlake.clock import utc_now
 from models import recommendation, registry
 from models.code import code_version
 from models.mastery.sequences import ATTEMPT_COLUMNS
+from pipelines import choosing
 from pipelines.progress import Progress
 from warehouse import generations, records
 from warehouse.build import Working
@@ -30,16 +31,20 @@ _REFUSED = "select tenant, person_key from main.dim_person where not allows_pred
 
 def score(working: Working, *, progress: Progress) -> dict[str, int]:
     """Predict for every tenant; answer the rows written by table."""
+    choosing.recover(working)
+    chosen: list[pl.DataFrame] = []
     steps: dict[str, Callable[[Working, str], int]] = {
         MASTERY: _mastery,
         RISK: _risk,
-        NEXT_ACTIVITY: _next_activity,
+        NEXT_ACTIVITY: lambda working, tenant: _next_activity(working, tenant, chosen),
+        choosing.CHOICE: _choices,
     }
     written = dict.fromkeys(steps, 0)
     work = [(tenant, table) for tenant in tenants(working) for table in steps]
     for done, (tenant, table) in enumerate(work):
         progress("score", done, len(work), table)
         written[table] += steps[table](working, tenant)
+    choosing.propose(working, chosen)
     _drop_refused(working)
     progress("score", len(work), len(work), f"{sum(written.values()):,} predictions")
     return written
@@ -53,9 +58,11 @@ def tenants(working: Working) -> list[str]:
 def _drop_refused(working: Working) -> None:
     """Take away what was predicted about people before they refused, those who have left their sections included."""
     refused = working.frame(_REFUSED)
-    for table in (MASTERY, RISK, NEXT_ACTIVITY, records.TABLE):
+    for table in (MASTERY, RISK, NEXT_ACTIVITY, choosing.CHOICE, records.TABLE):
         none = working.frame(f"from main.{quoted(table)} where false")
         working.replace_rows(table, none, _PERSON, scope=refused)
+    if working.window.is_people_changed:
+        choosing.forget(working, refused)
 
 
 def _mastery(working: Working, tenant: str) -> int:
@@ -163,31 +170,69 @@ def inputs_of(kind: str) -> tuple[str, ...]:
     return tuple(c for c in WEEK_COLUMNS if c != "tenant")
 
 
-def _next_activity(working: Working, tenant: str) -> int:
-    """Suggestions rest on the mastery that was predicted just before."""
+def _next_activity(working: Working, tenant: str, chosen: list[pl.DataFrame]) -> int:
+    """Suggestions rest on the mastery that was predicted just before. What is to be kept of them is added to `chosen`."""
     people = _people_to_score(working, tenant, NEXT_ACTIVITY)
     force = _in_force(working, "mastery", tenant) if len(people) else None
     if force is None:
         return 0
-    model = force.champion
+    policies = _policies(working, tenant)
+    enrolments = _rows(working, "brg_enrolment", people, _PERSON)
     opened = "distinct person_key, activity_key, occurred_date"
-    found = recommendation.recommend(
-        _rows(working, MASTERY, people, _PERSON),
-        enrolments=_rows(working, "brg_enrolment", people, _PERSON),
-        attempts=_rows(working, "fct_attempt", people, _PERSON),
-        seen=_rows(working, "fct_statement", people, _PERSON, columns=opened),
-        overrides=_told(working, tenant, "override"),
-        preferences=_told(working, tenant, "preference"),
-        as_of=working.window.as_of,
-        activities=_all_rows(working, "dim_activity", tenant),
-        activity_skills=_all_rows(working, "brg_activity_skill", tenant),
-        skills=_all_rows(working, "dim_skill", tenant),
-        prerequisites=_all_rows(working, "brg_skill_prerequisite", tenant),
-        tracing=model,
-        mastery_threshold=working.settings.mastery_threshold,
-    )
-    working.replace_rows(NEXT_ACTIVITY, found.rows, _PERSON, scope=people)
-    return len(found.rows)
+    shared = {
+        "attempts": _rows(working, "fct_attempt", people, _PERSON),
+        "seen": _rows(working, "fct_statement", people, _PERSON, columns=opened),
+        "overrides": _told(working, tenant, "override"),
+        "preferences": _told(working, tenant, "preference"),
+        "as_of": working.window.as_of,
+        "activities": _all_rows(working, "dim_activity", tenant),
+        "activity_skills": _all_rows(working, "brg_activity_skill", tenant),
+        "skills": _all_rows(working, "dim_skill", tenant),
+        "prerequisites": _all_rows(working, "brg_skill_prerequisite", tenant),
+        "tracing": force.champion,
+        "mastery_threshold": working.settings.mastery_threshold,
+        "explore": working.settings.recommendation_explore_share,
+    }
+    mastery = _rows(working, MASTERY, people, _PERSON)
+    written = []
+    for arm, members in _arms(policies, enrolments):
+        policy = policies.canary if arm == registry.CANARY else policies.champion
+        found = recommendation.recommend(mastery, enrolments=members, policy=policy.policy, **shared)
+        written.append(found.rows)
+        chosen.append(choosing.logged(found, working, arm=arm, experiment=policies.experiment or None))
+    rows = pl.concat(written)
+    working.replace_rows(NEXT_ACTIVITY, rows, _PERSON, scope=people)
+    return len(rows)
+
+
+def _policies(working: Working, tenant: str) -> registry.InForce:
+    """The policies that rank: the rule until a learned one has been let on."""
+    return _in_force(working, "recommendation", tenant) or registry.InForce(recommendation.RegisteredPolicy())
+
+
+def _arms(force: registry.InForce, enrolments: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """The people of each arm. During no trial all are the champion's."""
+    if force.canary is None:
+        return [(registry.CHAMPION, enrolments)]
+    people = enrolments["person_key"].unique().to_list()
+    in_trial = pl.col("person_key").is_in([key for key in people if force.arm(key) == registry.CANARY])
+    return [(registry.CHAMPION, enrolments.filter(~in_trial)), (registry.CANARY, enrolments.filter(in_trial))]
+
+
+def _choices(working: Working, tenant: str) -> int:
+    """Once a day, and where all is made anew: outcomes of what was chosen, and the mart of it."""
+    if not _is_all(working, tenant, NEXT_ACTIVITY):
+        return 0
+    force = _in_force(working, "mastery", tenant)
+    if force is None:
+        return 0
+
+    def rows(mart: str, people: pl.DataFrame) -> pl.DataFrame:
+        columns = "person_key, activity_key, occurred_date" if mart == "fct_statement" else "*"
+        return _rows(working, mart, people, _PERSON, columns=columns)
+
+    choosing.judge(working, tenant, force.champion, rows)
+    return choosing.show(working, tenant)
 
 
 def _people_to_score(working: Working, tenant: str, table: str) -> pl.DataFrame:
@@ -214,6 +259,13 @@ def _is_all(working: Working, tenant: str, table: str) -> bool:
     in_force = registry.versions_in_force(working.home, name)
     if table == NEXT_ACTIVITY:  # what has no answer yet begins as the champion says, in a trial too
         in_force = {registry.champion_version(working.home, name) or ""}
+        ranking = {model.policy.version for model in _policies(working, tenant).models}
+        ranked = working.frame(
+            f"select distinct policy_version from main.{quoted(table)} where tenant = $tenant",
+            {"tenant": tenant},
+        )
+        if set(ranked["policy_version"]) != ranking:
+            return True
     return set(versions["model_version"]) != in_force
 
 

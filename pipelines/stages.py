@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import polars as pl
@@ -16,8 +16,9 @@ import polars as pl
 from learnlake.errors import BusyError
 from learnlake.settings import Settings
 from models import registry
+from models.retraining import KINDS, Trained
 from people.db import open_people
-from pipelines import contracts, manifest, nightly, scoring, training
+from pipelines import choosing, contracts, manifest, nightly, scoring, training
 from pipelines.progress import Progress, silent
 from warehouse import discover as discovery
 from warehouse.build import Working
@@ -35,7 +36,7 @@ class Outcome:
 
     reasons: tuple[str, ...]
     build: Build | None
-    trained: tuple[training.Trained, ...] = ()
+    trained: tuple[Trained, ...] = ()
 
 
 def incremental(
@@ -65,7 +66,7 @@ def incremental(
         return Outcome(found.reasons, publish(working, progress=progress), tuple(trained))
 
 
-def _build(working: Working, *, trains_missing: bool, progress: Progress) -> list[training.Trained]:
+def _build(working: Working, *, trains_missing: bool, progress: Progress) -> list[Trained]:
     """Everything before publishing; answer what was trained on the way."""
     discover(working, progress=progress)
     quarantine(working, progress=progress)
@@ -156,11 +157,12 @@ def publish(working: Working, *, progress: Progress = silent) -> Build:
     """The snapshot, whole or not at all."""
     progress("publish", 0, 1, "snapshot")
     build = working.publish(model_versions=registry.champions(working.home))
+    choosing.keep(working)
     progress("publish", 1, 1, build.build_id)
     return build
 
 
-def train_missing(working: Working, *, progress: Progress = silent) -> list[training.Trained]:
+def train_missing(working: Working, *, progress: Progress = silent) -> list[Trained]:
     """Train the models that nobody has trained yet, where there is enough to learn from."""
     wanted = training.missing(working.home, scoring.tenants(working))
     if not wanted:
@@ -174,9 +176,9 @@ def train_missing(working: Working, *, progress: Progress = silent) -> list[trai
     )
 
 
-def train(settings: Settings, *, trigger: str) -> list[training.Trained]:
-    """Train every model of every tenant on the published snapshot; better ones take over."""
-    return training.train_published(settings, trigger=trigger)
+def train(settings: Settings, *, trigger: str, kinds: Iterable[str] = KINDS) -> list[Trained]:
+    """Train the models of `kinds` of every tenant on the published snapshot; better ones take over."""
+    return training.train_published(settings, trigger=trigger, kinds=tuple(kinds))
 
 
 def drift(settings: Settings, *, run_id: str, started_by: str, wait_seconds: float = 0.0) -> pl.DataFrame:
@@ -186,6 +188,11 @@ def drift(settings: Settings, *, run_id: str, started_by: str, wait_seconds: flo
         rows = nightly.measure_drift(working, scoring.tenants(working))
         publish(working)
     return rows
+
+
+def policy_values(settings: Settings) -> dict[str, dict[str, float | str]]:
+    """By tenant what the choices kept say of each policy."""
+    return nightly.policy_values(settings)
 
 
 def validate(settings: Settings) -> pl.DataFrame:

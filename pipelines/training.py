@@ -18,13 +18,16 @@ from learnlake.home import Home
 from learnlake.settings import Settings
 from models import registry, retraining
 from models.permitted import Read, permitted
-from models.retraining import KINDS, Trained
+from models.retraining import CHOICES, Trained
 from pipelines.progress import Progress
+from warehouse import choices
 from warehouse.build import Working
 from warehouse.snapshot import holding, tenant_file
 from warehouse.tables import quoted
 
 log = logging.getLogger(__name__)
+NEEDED = ("mastery", "risk")
+"""Without these nothing is predicted; until a policy has been learned the rule ranks."""
 
 
 def missing(home: Home, tenants: Iterable[str]) -> list[tuple[str, str]]:
@@ -32,7 +35,7 @@ def missing(home: Home, tenants: Iterable[str]) -> list[tuple[str, str]]:
     return [
         (kind, tenant)
         for tenant in tenants
-        for kind in KINDS
+        for kind in NEEDED
         if registry.champion_version(home, registry.model_name(kind, tenant)) is None
     ]
 
@@ -66,24 +69,40 @@ def _train(home: Home, kind: str, tenant: str, read: Read, trigger: str) -> Trai
 def from_working(working: Working, tenant: str) -> Read:
     """A tenant's marts as the run at work has left them, of those who allow predictions."""
     return permitted(
-        lambda mart: working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+        lambda mart: (
+            _choices(working.home, tenant)
+            if mart == CHOICES
+            else working.frame(f"from main.{quoted(mart)} where tenant = $tenant", {"tenant": tenant})
+        )
     )
 
 
 @contextlib.contextmanager
-def from_snapshot(folder: Path, tenant: str) -> Iterator[Read]:
+def from_snapshot(home: Home, folder: Path, tenant: str) -> Iterator[Read]:
     """A tenant's marts as published in `folder`, of those who allow predictions."""
     with duckdb.connect(str(tenant_file(folder, tenant)), read_only=True) as connection:
-        yield permitted(lambda mart: _frame(connection.sql(f"from main.{quoted(mart)}")))
+        yield permitted(
+            lambda mart: (
+                _choices(home, tenant)
+                if mart == CHOICES
+                else _frame(connection.sql(f"from main.{quoted(mart)}"))
+            )
+        )
 
 
-def train_published(settings: Settings, *, trigger: str) -> list[Trained]:
-    """Train every model of every tenant on the published snapshot, which stays as it is meanwhile."""
+def _choices(home: Home, tenant: str) -> pl.DataFrame:
+    from models.recommendation.choices import SCHEMA
+
+    return choices.read(home, tenant, SCHEMA)
+
+
+def train_published(settings: Settings, *, trigger: str, kinds: tuple[str, ...]) -> list[Trained]:
+    """Train the models of `kinds` of every tenant on the published snapshot, which stays as it is meanwhile."""
     done: list[Trained] = []
     with holding(settings.home) as held:
         for tenant in sorted(held.build.statement_counts):
-            with from_snapshot(held.folder, tenant) as read:
-                done += [_train(settings.home, kind, tenant, read, trigger) for kind in KINDS]
+            with from_snapshot(settings.home, held.folder, tenant) as read:
+                done += [_train(settings.home, kind, tenant, read, trigger) for kind in kinds]
     return done
 
 

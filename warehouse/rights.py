@@ -14,7 +14,7 @@ import duckdb
 from learnlake.errors import BusyError
 from learnlake.protocols import Finding, HeldFile, Subject
 from learnlake.settings import Settings
-from warehouse import export, snapshot, working_file
+from warehouse import choices, export, snapshot, working_file
 from warehouse.tables import is_mart, quoted
 
 WAIT_SECONDS = 600.0
@@ -25,7 +25,7 @@ class WarehouseRoom:
     """The working file and the snapshots. `rebuild` makes and publishes a whole new build from the lake as it is."""
 
     name = "warehouse"
-    places = ("warehouse", "lake/catalogue")
+    places = ("warehouse", "lake/catalogue", "lake/choices")
 
     def __init__(self, rebuild: Callable[[Settings], object]) -> None:
         self._rebuild = rebuild
@@ -39,6 +39,8 @@ class WarehouseRoom:
                 for mart, columns in marts.items()
             ]
         older = [folder for folder in _builds(settings) if folder != snapshot.current(settings.home)]
+        kept = choices.count(settings.home, subject.tenant, subject.person_keys)
+        found.append(Finding("choices of the recommender, with their outcomes", kept))
         return [*found, Finding("older snapshots, with what they may hold", len(older))]
 
     def erase(self, settings: Settings, subject: Subject) -> None:
@@ -47,9 +49,11 @@ class WarehouseRoom:
         Deleted rows would stay in free blocks of a DuckDB file. Whoever reads an older snapshot goes on in it until the next
         query: its file is gone from the folder, and from the disk once nobody has it open.
         """
-        if not settings.home.working_file.exists() and not _builds(settings):
-            return
+        is_built = settings.home.working_file.exists() or bool(_builds(settings))
         with pipeline_stopped(settings):
+            choices.forget(settings.home, subject.tenant, subject.person_keys)
+            if not is_built:
+                return
             for path in settings.home.warehouse.glob("working.duckdb*"):
                 path.unlink()
             shutil.rmtree(settings.home.warehouse / "spill", ignore_errors=True)
@@ -66,6 +70,10 @@ class WarehouseRoom:
                 if table.num_rows:
                     what = f"what was worked out from the statements and the roster: the table {mart}"
                     yield HeldFile(f"marts/{mart}.csv", what, [export.encode(table, "csv")])
+        mine = choices.of_people(settings.home, subject.tenant, subject.person_keys)
+        if len(mine):
+            what = "what the recommender has suggested, among what, with which chance, and what came of it"
+            yield HeldFile("choices.json", what, [mine.write_json().encode()])
 
 
 @contextlib.contextmanager

@@ -24,6 +24,12 @@ FILLED: dict[str, str] = {
         course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, kind varchar,
         why varchar, mastery double, chance double, recall double, propensity double, policy_version varchar,
         model_version varchar, as_of date""",
+    "prd_choice": """
+        tenant varchar not null, choice_id varchar not null, person_key varchar not null, school_key varchar, section_key varchar,
+        course_key varchar, skill_key varchar, activity_key varchar, rank integer, kind varchar, propensity double,
+        explore_share double, candidate_count integer, candidates_hash varchar, arm varchar, experiment varchar,
+        policy_version varchar, model_version varchar, decided_on date, judged_on date, is_attempted boolean,
+        answer_count integer, right_count integer, mastery_rise double""",
     "prd_record": f"""
         tenant varchar not null, kind varchar not null, unit_key varchar not null, person_key varchar, section_key varchar,
         arm varchar, experiment varchar, {_MODEL}, code_version varchar, parameters varchar, features_hash varchar,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -66,14 +64,6 @@ class LearnedPolicy:
 
     def scores(self, candidates: pl.DataFrame) -> pl.Series:
         return pl.Series("score", self.reward.predict(candidates), dtype=pl.Float64)
-
-    def save(self, folder: Path) -> None:
-        (folder / "policy.json").write_text(json.dumps(dataclasses.asdict(self)))
-
-    @classmethod
-    def load(cls, folder: Path) -> LearnedPolicy:
-        content = json.loads((folder / "policy.json").read_text())
-        return cls(RewardModel(**content["reward"]), content["version"])
 
 
 def rewards(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ Z_95 = 1.959964
 MIN_DECISIONS = 500
 MIN_EFFECTIVE = 100
 """Choices, and effective ones (Kish), below which no policy is let on whatever its estimate says."""
+
+
+GROUP_PEOPLE = 30
+"""People from whom on a school or course counts by itself."""
 
 
 class Estimate(NamedTuple):
@@ -59,8 +64,10 @@ def value(decisions: pl.DataFrame, rewards: pl.DataFrame, policy: Policy) -> Val
     wanted = rows.sort("target_score", "skill_key", descending=[True, False]).unique(
         "decision_id", keep="first", maintain_order=True
     )
-    taken = rows.filter("is_chosen").join(
-        wanted.select(by_id, wanted="skill_key", at_wanted="predicted"), on="decision_id"
+    taken = (
+        rows.filter("is_chosen")
+        .join(wanted.select(by_id, wanted="skill_key", at_wanted="predicted"), on="decision_id")
+        .sort("decision_id")
     )
     agrees = (taken["skill_key"] == taken["wanted"]).to_numpy()
     weight = np.where(agrees, 1.0 / taken["propensity"].to_numpy(), 0.0)
@@ -112,11 +119,29 @@ def verdict(new: Valued, old: Valued) -> Verdict:
     return Verdict(True, f"better beyond chance: {told}")
 
 
+def folds(rows: pl.DataFrame) -> pl.Series:
+    """Which half of the people each row's person belongs to, 0 or 1."""
+    keys = rows["person_key"].unique()
+    half = [hashlib.sha256(f"fold {key}".encode()).digest()[0] % 2 for key in keys]
+    return rows["person_key"].replace_strict(keys, half, return_dtype=pl.Int64).alias("fold")
+
+
+def worse_for(new: Valued, old: Valued, groups: Mapping[str, pl.Series]) -> str:
+    """The first group (`groups`: by name its members' key per choice, in the order of `Valued`) of enough people for whom `new` is worse; empty: none."""
+    for name, keys in groups.items():
+        for key in keys.drop_nulls().unique().sort():
+            mine = (keys == key).fill_null(False).to_numpy()
+            clusters = np.unique(new.clusters[mine], return_inverse=True)[1]
+            if mine.any() and clusters.max() + 1 >= GROUP_PEOPLE:
+                gain = _estimate(new.influence[mine] - old.influence[mine], clusters)
+                if gain.high < 0:
+                    return f"{name} {key} ({gain.value:+.4f} a choice, at most {gain.high:+.4f})"
+    return ""
+
+
 def _cross_fitted(rows: pl.DataFrame) -> NDArray[np.float64]:
     """The expected reward of every candidate, by a model fitted on the choices of the other half of the people."""
-    half = rows["person_key"].map_elements(
-        lambda key: hashlib.sha256(f"fold {key}".encode()).digest()[0] % 2, return_dtype=pl.Int64
-    )
+    half = folds(rows)
     predicted = np.zeros(len(rows))
     for fold in (0, 1):
         others = rows.filter((half != fold) & pl.col("is_chosen"))

@@ -238,13 +238,14 @@ def _titles(skills: Any) -> pl.DataFrame:
 def _decisions(ranked: pl.DataFrame, rows: pl.DataFrame, policy: Policy, as_of: dt.date) -> pl.DataFrame:
     """Choices whose outcome is on the page, a row per candidate. person_key is there to find the outcome; a policy never reads it."""
     shown = rows.join(
-        ranked.filter(pl.col("is_chosen")).select(*STUDENT, "skill_key", "decision_id"),
-        on=[*STUDENT, "skill_key"],
+        ranked.filter(pl.col("is_chosen")).select(*STUDENT, "skill_key", "kind", "decision_id"),
+        on=[*STUDENT, "skill_key", "kind"],
     )
     return ranked.join(shown.select("decision_id"), on="decision_id", how="semi").select(
         "decision_id",
         *STUDENT,
         "skill_key",
+        "kind",
         *(pl.col(name).cast(pl.Float64) for name in FEATURES),
         "propensity",
         "is_chosen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,8 @@ from models.recommendation import (
     cycles,
     recommend,
 )
+from models.recommendation.learned import LearnedPolicy, RewardModel
+from models.recommendation.policy import FEATURES, Policy
 from models.recommendation.recommend import ASSESSMENT, ITEM, LESSON, VIDEO
 from tests.scale import scaled
 
@@ -168,6 +171,14 @@ SKILL = st.sampled_from([f"k{n}" for n in range(6)])
 LEVEL = st.sampled_from([0.05, 0.4, 0.7, 0.94, 0.95, 0.99])
 
 
+def learned_by_chance(seed: int) -> Policy:
+    """A learned policy whose weights mean nothing."""
+    dice = np.random.default_rng(seed)
+    count = len(FEATURES)
+    weights = dice.normal(0, 10, count + count * (count + 1) // 2)
+    return LearnedPolicy(RewardModel([0.0] * count, [1.0] * count, weights.tolist(), 0.0))
+
+
 @st.composite
 def decisions_of_teachers(draw: st.DrawFn) -> list[dict[str, Any]]:
     rows = []
@@ -191,6 +202,7 @@ def decisions_of_teachers(draw: st.DrawFn) -> list[dict[str, Any]]:
     rows=decisions_of_teachers(),
     explore=st.sampled_from([0.0, 0.5, 1.0]),
     practised=st.lists(st.tuples(SKILL, st.integers(0, 300)), max_size=6),
+    policy=st.one_of(st.none(), st.integers(0, 2**32 - 1).map(learned_by_chance)),
 )
 def test_every_suggestion_respects_prerequisites_and_overrides(
     mastery: dict[str, float],
@@ -198,8 +210,9 @@ def test_every_suggestion_respects_prerequisites_and_overrides(
     rows: list[dict[str, Any]],
     explore: float,
     practised: list[tuple[str, int]],
+    policy: Policy | None,
 ) -> None:
-    """Whatever the graph, circles included: what is suggested is assigned, or ready and below the threshold, or mastered and due."""
+    """Whatever the graph, circles included, and whatever a policy has learned: what is suggested is assigned, or ready and below the threshold, or mastered and due."""
     skills = tuple(f"k{n}" for n in range(6))
     needs = {skill: tuple(before for of, before in edges if of == skill) for skill in skills}
     attempts = pl.concat(
@@ -211,6 +224,7 @@ def test_every_suggestion_respects_prerequisites_and_overrides(
         overrides=decided(*rows),
         explore=explore,
         attempts=attempts,
+        policy=policy,
     )
     standing: dict[str, str] = {}
     holding = [r for r in rows if r["end_date"] >= AS_OF and r["person_key"] in ("p", None)]

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from models.mastery import MasteryModel
+from models.recommendation import RegisteredPolicy, trial
 from models.recommendation import simulator as sim
-from models.recommendation import trial
 from models.recommendation.learned import LearnedPolicy, rewards
 from models.recommendation.off_policy import MIN_DECISIONS, advantage, value, verdict
 from models.recommendation.policy import FEATURES, Uniform
@@ -46,9 +46,10 @@ def test_a_learned_policy_comes_back_from_its_file_as_it_was(
     tmp_path: Path, estimated: tuple[pl.DataFrame, LearnedPolicy, str]
 ) -> None:
     learned = estimated[1]
-    learned.save(tmp_path)
+    RegisteredPolicy(learned.reward, version="3").save(tmp_path)
+    again = RegisteredPolicy.load(tmp_path).policy
     rows = pl.DataFrame(np.random.default_rng(0).random((5, len(FEATURES))), schema=FEATURE_SCHEMA)
-    assert LearnedPolicy.load(tmp_path).scores(rows).to_list() == learned.scores(rows).to_list()
+    assert again.scores(rows).to_list() == learned.scores(rows).to_list()
 
 
 class ByUnlocks:

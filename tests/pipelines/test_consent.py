@@ -16,13 +16,14 @@ from learnlake.errors import InputError
 from learnlake.protocols import Subject
 from learnlake.settings import Settings
 from models import registry
+from models.recommendation.choices import SCHEMA
 from people import consent_record, lake
 from people.consent import Decision
 from people.db import bump_revision, now, open_people, school_day, writing
 from people.tables import learning_override
 from pipelines import reproduction, stages
 from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
-from warehouse import snapshot
+from warehouse import choices, snapshot
 
 DAY = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LEARNERS = 12
@@ -73,10 +74,13 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     for table in ("prd_mastery", "prd_next_activity", "prd_risk"):
         assert gone not in _people(settings, f"select person_key from {table}")
     assert _people(settings, "select person_key from prd_mastery") == scored - {gone}
+    chosen = choices.read(settings.home, "t", SCHEMA)
+    assert taught in set(chosen["person_key"])
+    assert gone not in set(chosen["person_key"]), "what was chosen for who refuses now is kept no longer"
     assert _people(settings, "select person_key from dim_person where not allows_prediction") == {gone}
     assert gone in _people(settings, "select person_key from fct_attempt")  # the record itself stays
 
-    [mastery, _risk] = stages.train(settings, trigger="test")
+    [mastery, _risk, _recommendation] = stages.train(settings, trigger="test")
     card = registry.load(settings.home, NAME).card
     assert mastery.version == "2" and mastery.is_promoted
     assert mastery.reason == "promoted: the champion has learned from 1 whose record may not be used any more"

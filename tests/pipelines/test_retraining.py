@@ -14,6 +14,7 @@ from models.challenge import TRAINED_UNTIL
 from pipelines import stages
 from pipelines.assets import TRIGGER_TAG
 from pipelines.loading import definitions
+from pipelines.training import NEEDED
 from tests.models.drifting import FIRST, SCHOOLS, SESSIONS, draw_answers, draw_weeks, model
 from tests.warehouse.fixtures import publish_rows
 
@@ -80,7 +81,7 @@ def test_a_new_item_bank_is_noticed_learned_and_promoted_for_a_stated_reason(set
     again = evaluated(settings)
     assert isinstance(again, dg.RunRequest) and again.run_key == asked.run_key, "one run for one drift"
 
-    mastery, risk = stages.train(settings, trigger=trigger)
+    mastery, risk = stages.train(settings, trigger=trigger, kinds=NEEDED)
     assert mastery.is_promoted and mastery.reason.startswith("promoted: gain in log loss"), mastery.reason
     newest = registry.versions(settings.home, NAME)[0]
     assert (newest.is_champion, newest.trigger, newest.decision) == (True, trigger, mastery.reason)
