@@ -173,7 +173,14 @@ def css(colours: Palette) -> str:
 _CSS = """
 /* Streamlit writes in white on its accent; in the dark theme that has a contrast of 2.2 */
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
-[data-testid="stBaseButton-primary"] *, [data-testid="stBaseButton-primaryFormSubmit"] * { color: var(--ll-background); }
+[data-testid="stBaseButton-primary"] *, [data-testid="stBaseButton-primaryFormSubmit"] *,
+[data-testid="stMultiSelect"] [data-tag-index] * { color: var(--ll-background); }
+/* its small print has a contrast of 4.15 on white */
+[data-testid="stExpander"] summary, [data-testid="stCaptionContainer"] { opacity: 1; }
+[data-testid="stExpander"] summary p, [data-testid="stCaptionContainer"] p { color: var(--ll-muted); }
+/* a reader without a mouse sees where she is: Streamlit leaves menu entries, tables and fields unmarked */
+.stApp :is(a, input, textarea, canvas, summary):focus-visible { outline: 3px solid var(--ll-accent); outline-offset: -1px; }
+[data-testid="stMain"]:focus-visible { outline: 3px solid var(--ll-accent); outline-offset: -3px; }
 .stMainBlockContainer{max-width:1180px;padding-top:3.5rem;padding-bottom:3rem}
 @media (max-width:640px){.stMainBlockContainer{padding:3.5rem 1rem 2rem}}
 .ll-lead{font-size:1.15rem;line-height:1.5;margin:0;max-width:46rem}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import json
 from pathlib import Path
 
 import streamlit as st
@@ -47,6 +48,7 @@ def run(token: str | None) -> None:
     menu[""] = [_home(first), *(_refusal(spec) for spec in others)]
     st.session_state["pages"] = pages
     chosen = st.navigation(menu)
+    st.set_page_config(page_title=f"{chosen.title} · Learnlake")
     _sidebar(settings, viewer)
     chosen.run()
 
@@ -109,7 +111,7 @@ def _sidebar(settings: Settings, viewer: Viewer) -> None:
         who = t("Logged in as {login}", login=f"<b>{html.escape(viewer.login)}</b>")
         st.html(
             f'<p class="ll-small ll-out">{who}<br><a href="/account" target="_self">{t("Your account")}</a> · '
-            f'<a href="/auth/logout" target="_self">{t("Log out")}</a></p>' + _page_language(),
+            f'<a href="/auth/logout" target="_self">{t("Log out")}</a></p>' + _page_frame(),
             unsafe_allow_javascript=True,
         )
         st.session_state["language"] = words.current().language
@@ -123,9 +125,13 @@ def _sidebar(settings: Settings, viewer: Viewer) -> None:
         )
 
 
-def _page_language() -> str:
-    """Streamlit's page says that it is English; screen readers have to know better."""
-    return f"<script>document.documentElement.lang='{words.current().language}'</script>"
+def _page_frame() -> str:
+    """What Streamlit's page does not say in the reader's language: which one it is, and its link past the menu."""
+    skip = json.dumps(t("Skip to the content"))
+    return (
+        f"<script>document.documentElement.lang = '{words.current().language}';"
+        f"document.querySelector('[data-testid=stSkipToContent]').textContent = {skip}</script>"
+    )
 
 
 def _choose_language(settings: Settings, account_id: int) -> None:

@@ -82,3 +82,13 @@ def whole_page(page: Page, path: Path, *, size: str, limit_px: int = 8000) -> li
     if page.get_by_text("could not be shown").count():
         problems.append("the page failed")
     return problems
+
+
+def follow(page: Page, path: str) -> None:
+    """Go to `path` by the menu, as a reader does: the page's scripts are not loaded anew."""
+    if not page.url.split("?")[0].endswith(f"/{path}"):
+        before = page.text_content("h1")
+        page.click(f'[data-testid=stSidebarNav] a[href$="/{path}"]')
+        page.wait_for_url(f"**/{path}*")
+        page.wait_for_function("before => document.querySelector('h1')?.textContent !== before", arg=before)
+    settle(page)
