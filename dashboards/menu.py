@@ -20,6 +20,7 @@ from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import achievements, growth, one_class, school
 from dashboards.student import journal as student_journal
+from dashboards.student import quiz as student_quiz
 from dashboards.student import skills as student_skills
 from dashboards.student import start as student_start
 from dashboards.student import term as student_term
@@ -53,6 +54,7 @@ PAGES = (
     PageSpec("teacher-student", "One student", ":material/person:", TEACHING, teacher_student.render),
     PageSpec("student", "What next", ":material/flag:", ("student",), student_start.render),
     PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),
+    PageSpec("student-quiz", "Practise", ":material/quiz:", ("student",), student_quiz.render),
     PageSpec("student-term", "My term", ":material/calendar_month:", ("student",), student_term.render),
     PageSpec("student-journal", "My journal", ":material/lock:", ("student",), student_journal.render),
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),

@@ -19,6 +19,7 @@ from sources.school.curriculum import (
     COURSES,
     HOME_PAGE,
     ITEMS_PER_QUIZ,
+    PREREQUISITES,
     VIDEO_SECONDS,
     Course,
     item_title,
@@ -263,17 +264,41 @@ def _item(course: Course, term: int, quiz: int, item: int) -> tuple[msgspec.Raw,
         right = 2 + number % 47
         answers = (str(right), str(-right), str(right + 1), str(2 * right))
         interaction = "numeric"
+        question: dict[str, Any] = {
+            "description": {"en": f"What is {right + number % 9} minus {number % 9}?"}
+        }
     else:
         letters = "abcd"
         shift = number % 4
         turned = letters[shift:] + letters[:shift]
         answers = (turned[0], turned[1], turned[2], turned[3])
         interaction = "choice"
+        question = _question(course, course.item_skills(term, quiz, item)[0], letters.index(turned[0]))
     thing = profile.activity(
         iri,
         profile.ITEM,
         item_title(course, term, quiz, item),
         interactionType=interaction,
         correctResponsesPattern=[answers[0]],
+        **question,
     )
     return profile.encoded(thing), answers
+
+
+def _question(course: Course, skill: int, place: int) -> dict[str, Any]:
+    """What a multiple-choice item asks: a question on the course's plan that its titles answer, the right one at `place`."""
+    count = len(course.skills)
+    titles = [course.skills[(skill + step) % count] for step in (2, 4, 6)]
+    titles.insert(place, course.skills[skill])
+    before = PREREQUISITES[skill]
+    asked = (
+        f"What in {course.title} builds directly on “{course.skills[before[-1]]}”?"
+        if before
+        else f"What does {course.title} begin with?"
+    )
+    return {
+        "description": {"en": asked},
+        "choices": [
+            {"id": letter, "description": {"en": title}} for letter, title in zip("abcd", titles, strict=True)
+        ],
+    }

@@ -135,8 +135,9 @@ def _dimensions(school: s.School) -> dict[str, list[Row]]:
             for n, title in enumerate(s.SKILLS)
         ],
         "brg_activity_skill": [
-            {**tenant, "activity_key": f"{s.TENANT}:lesson{n}", "skill_key": f"{s.TENANT}:k{n}"}
+            {**tenant, "activity_key": f"{s.TENANT}:{kind}{n}", "skill_key": f"{s.TENANT}:k{n}"}
             for n in range(len(s.SKILLS))
+            for kind in ("lesson", "cmi.interaction")
         ],
         "brg_enrolment": s.enrolments(school),
     }

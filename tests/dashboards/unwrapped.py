@@ -14,8 +14,8 @@ _SPOKEN = re.compile(r"""\b(?:aria-label|title|alt|placeholder)=["']([^"']*)["']
 _VALUE = "\x00"
 _WORDS = re.compile(r"[A-Za-z]{2,}[’']?[a-z]*[,.:;!?]?[  ]+[A-Za-z(]|^[A-Z][a-z]{2,}[.!?…]?$")
 """Two words, or one with a capital: keys, addresses, class names and formats have neither."""
-_NO_PAGE = {"catalogues.py", "design.py", "guard.py", "words.py"}
-"""Modules without a text for readers: a developer's tool, styles, headers, the names of languages."""
+_NO_PAGE = {"catalogues.py", "design.py", "guard.py", "recording.py", "words.py"}
+"""Modules without a text for readers: a developer's tool, styles, headers, what goes to the LRS, the names of languages."""
 _NO_TEXT = {"Learnlake", "ddd D MMM", "D MMM YYYY"}
 _HEADER = "default-src"
 
