@@ -64,6 +64,7 @@ def _files(name: str) -> Iterator[Path]:
         return
     yield from sorted(HERE.glob("*.py"))
     yield from sorted((HERE / "components").rglob("*.py"))
+    yield from sorted((HERE / "reports").rglob("*.py"))
     yield from sorted((HERE / "templates").glob("*.html"))
 
 

@@ -19,6 +19,7 @@ from dashboards.administrator import (
 from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import achievements, growth, one_class, school
+from dashboards.reports import pages as reports
 from dashboards.student import journal as student_journal
 from dashboards.student import quiz as student_quiz
 from dashboards.student import skills as student_skills
@@ -52,6 +53,7 @@ PAGES = (
         "teacher-engagement", "Engagement", ":material/show_chart:", TEACHING, teacher_engagement.render
     ),
     PageSpec("teacher-student", "One student", ":material/person:", TEACHING, teacher_student.render),
+    PageSpec("teacher-reports", "Reports", ":material/picture_as_pdf:", TEACHING, reports.render_teacher),
     PageSpec("student", "What next", ":material/flag:", ("student",), student_start.render),
     PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),
     PageSpec("student-quiz", "Practise", ":material/quiz:", ("student",), student_quiz.render),
@@ -67,6 +69,9 @@ PAGES = (
         ":material/trophy:",
         ("principal",),
         achievements.render,
+    ),
+    PageSpec(
+        "principal-reports", "Reports", ":material/picture_as_pdf:", ("principal",), reports.render_principal
     ),
     PageSpec("administrator", "Health", ":material/monitor_heart:", ("administrator",), health.render),
     PageSpec("administrator-sources", "Sources", ":material/rule:", ("administrator",), sources.render),

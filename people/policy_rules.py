@@ -150,6 +150,8 @@ ACTIONS: Final[Rules] = {
     "erase-person": {"administrator": TENANT},
     "import-roster": {"administrator": TENANT},
     "run-sql": {"analyst": TENANT},
+    # Numbers about the learners of the schools that one leads
+    "compliance-report": {"principal": TENANT},
 }
 """What somebody may do beside looking. `SECTION` actions are done in one section."""
 

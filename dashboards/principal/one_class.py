@@ -132,7 +132,7 @@ def _weeks(visit: Visit, chosen: Choice, section: str) -> None:
 
 
 def _skills(visit: Visit, section: str) -> None:
-    found = visit.rows(_SKILLS, {"section": section}) if "msr_skill" in visit.door.marts() else pl.DataFrame()
+    found = visit.rows(_SKILLS, {"section": section})
     if found.is_empty():
         states.empty(
             "No skills practised yet", "They appear after the first answers to questions with skills."

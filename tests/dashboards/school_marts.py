@@ -17,13 +17,15 @@ def all_marts(school: s.School) -> dict[str, list[Row]]:
     """Name of the mart -> rows."""
     effort = _effort(school)
     weeks = _student_weeks(school, effort)
+    predictions = _predictions(school, effort)
     return {
         **_dimensions(school),
         **_records(school, effort),
         "msr_student_week": weeks,
         "msr_class_week": _class_weeks(school, weeks),
         **school_measures.measures(school, effort, weeks),
-        **_predictions(school, effort),
+        **predictions,
+        "msr_skill": school_measures.skills(predictions["prd_mastery"]),
         **_quality(),
     }
 

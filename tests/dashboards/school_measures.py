@@ -356,3 +356,36 @@ def resource_use(school: s.School, effort: dict[str, float]) -> list[Row]:
                         }
                     )
     return rows
+
+
+def skills(mastery: list[Row]) -> list[Row]:
+    """msr_skill of what was practised and is mastered."""
+    rows = []
+    for section, skill in dict.fromkeys((row["section_key"], row["skill_key"]) for row in mastery):
+        every = [row for row in mastery if row["skill_key"] == skill]
+        own = [row for row in every if row["section_key"] == section]
+        attempts, correct = (sum(row[name] for row in own) for name in ("opportunity_count", "correct_count"))
+        share, mean = (
+            [sum(row[name] for row in part) / len(part) for part in (own, every)]
+            for name in ("is_mastered", "mastery")
+        )
+        rows.append(
+            {
+                "tenant": s.TENANT,
+                "section_key": section,
+                "skill_key": skill,
+                "school_key": s.SCHOOL,
+                "course_key": s.COURSE,
+                "session_key": s.SESSION,
+                "student_count": len(own),
+                "attempt_count": attempts,
+                "correct_count": correct,
+                "correct_share": correct / attempts,
+                "opportunities_per_student": attempts / len(own),
+                "mastered_count": sum(row["is_mastered"] for row in own),
+                "mastery_share": share[0],
+                "mean_mastery": mean[0],
+                "mastery_gap": mean[0] - mean[1],
+            }
+        )
+    return rows

@@ -113,6 +113,7 @@ ACTION_TABLE = {
     "erase-person": "-----t-",
     "import-roster": "-----t-",
     "run-sql": "------t",
+    "compliance-report": "--t----",
 }
 RECORD_TABLE = {
     "note": "ss-----",
