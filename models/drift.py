@@ -32,12 +32,9 @@ WHOLE_TENANT = "all"
 CAUSE = "students of this session differ from those of the session before, or are recorded otherwise"
 _ALIKE = ("week", "days_before_start_registered", "weighted_mean_score", "score_sum", "points_share")
 WATCHED: tuple[str, ...] = tuple(
-    name
-    for name in FEATURES
-    if name not in _ALIKE and not name.endswith("_rank") and not name.startswith("class_")
+    name for name in FEATURES if name not in _ALIKE and not name.endswith("_rank")
 )
-"""Compared features: those that say what students do, one of each kind. Left out are ranks, which cannot drift, and the values
-of a whole class, of which there are as few as classes."""
+"""Compared features: those that say what students do, one of each kind. Left out are ranks, which cannot drift."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -188,6 +188,6 @@ def _card_facts(rows: pl.DataFrame, model: RiskModel, split: str) -> dict[str, A
         },
         "parameters": {**PARAMETERS, "rounds": ROUNDS, "max_rows": MAX_ROWS},
         "evaluation": split,
-        "sensitive_attributes": "None: no gender, age, region, deprivation, education or disability. Prior attempts, credits and the "
-        "day of registration are used.",
+        "sensitive_attributes": "None: no gender, age, region, deprivation, education or disability. Prior attempts, credits, the "
+        "day of registration, and how the course and sessions of this month ended so far are used.",
     }

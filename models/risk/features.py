@@ -63,12 +63,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         ),
         *("days_early_mean", "last_days_early", "weeks_since_handed_in", "ahead_count", "handed_in_rank"),
     ),
-    "background": (
-        *("week", *STATIC, "banked", "class_due_count", "class_due_weight"),
-        *("class_handed_in", "class_on_time", "class_mean_score"),
-    ),
+    "background": ("week", *STATIC, "banked"),
 }
-"""Features by what a teacher would call them. `background` moves the risk but is never given as a reason."""
+"""Features by what a teacher would call them. `background` moves the risk but is never given as a reason.
+
+Values of the whole class are left out: there are as few of them as classes, and trees know a class by them rather than learn from it.
+"""
 
 FEATURES: tuple[str, ...] = tuple(name for group in GROUPS.values() for name in group)
 NEED_VIEWS: tuple[str, ...] = (
@@ -181,7 +181,7 @@ def _own() -> dict[str, pl.Expr]:
 
 
 def _beside_the_class() -> dict[str, pl.Expr]:
-    """Where the student stands in the section in the same week (0 lowest, 1 highest), and what the section is like."""
+    """Where the student stands in the section in the same week (0 lowest, 1 highest)."""
 
     def rank(value: pl.Expr) -> pl.Expr:
         return value.rank("average").over(_CLASS) / value.count().over(_CLASS)
@@ -195,9 +195,4 @@ def _beside_the_class() -> dict[str, pl.Expr]:
         "score_rank": rank(pl.col("mean_score")),
         "correct_rank": rank(pl.col("correct_share")),
         "handed_in_rank": rank(pl.col("all_submitted_count")),
-        "class_due_count": pl.col("all_due_count").mean().over(_CLASS),
-        "class_due_weight": pl.col("all_due_weight").mean().over(_CLASS),
-        "class_handed_in": pl.col("all_submitted_count").mean().over(_CLASS),
-        "class_on_time": pl.col("on_time_share").mean().over(_CLASS),
-        "class_mean_score": pl.col("mean_score").mean().over(_CLASS),
     }

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from models.frames import as_frame
 from models.risk.columns import KEYS, WEEK_COLUMNS
-from models.risk.features import FEATURES, features
+from models.risk.features import FEATURES, NEED_VIEWS, features
 from models.risk.reasons import REASONS_GIVEN, reasons
+from models.risk.start import BROUGHT, StartOdds, fit_start
 
 PARAMETERS: dict[str, Any] = {  # chosen by leaving one training presentation of OULAD out
     "objective": "binary:logistic",
@@ -39,11 +40,12 @@ MAX_ROWS = 250_000
 
 @dataclasses.dataclass
 class RiskModel:
-    """A fitted model. Courses are not told apart: a new course is scored as well as a known one."""
+    """A fitted model: trees that set out from the odds of `start`. A course that training had not seen is scored as an average one."""
 
     kind: ClassVar[str] = "risk"
 
     booster: Any
+    start: StartOdds
     tenant: str
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     card: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -54,14 +56,16 @@ class RiskModel:
         """Risk (0..1) of each row of `features(...)`, in its order."""
         if not len(rows):
             return np.empty(0)
-        return np.asarray(self.booster.predict(_matrix(rows)), dtype=np.float64)
+        return np.asarray(self.booster.predict(_matrix(rows, self.start)), dtype=np.float64)
 
     def contributions(self, rows: pl.DataFrame) -> NDArray[np.float32]:
-        """SHAP values [row, feature] in log-odds, the bias left out."""
+        """SHAP values [row, feature] in log-odds, the bias (average, course and month) left out."""
         if not len(rows):
             return np.empty((0, len(FEATURES)), dtype=np.float32)
-        values = self.booster.predict(_matrix(rows), pred_contribs=True)
-        return np.asarray(values[:, :-1], dtype=np.float32)
+        values = self.booster.predict(_matrix(rows, self.start), pred_contribs=True)
+        found = np.array(values[:, :-1], dtype=np.float32)
+        found[:, [FEATURES.index(name) for name in BROUGHT]] += self.start.brought(rows)
+        return found
 
     def score(
         self,
@@ -129,6 +133,7 @@ class RiskModel:
         content = {
             "tenant": self.tenant,
             "features": FEATURES,
+            "start": self.start.as_json(),
             "metrics": self.metrics,
             "card": self.card,
         }
@@ -150,23 +155,36 @@ class RiskModel:
             )
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(folder / "booster.ubj")
-        return cls(booster=booster, **content)
+        return cls(booster=booster, start=StartOdds.from_json(content.pop("start")), **content)
 
 
 def fit(rows: pl.DataFrame, *, tenant: str = "") -> RiskModel:
-    """Fit on labelled rows: `features(...)` with `is_adverse`. Deterministic, one thread."""
+    """Fit on labelled rows: `features(...)` with `is_adverse`. Deterministic, one thread.
+
+    A week with recorded views counts half as it is and half without them, so that the model also knows students whose platform
+    records none by what they hand in.
+    """
     import xgboost
 
-    rows = thin(rows).sort(*FEATURES, "is_adverse", nulls_last=True)
-    truth = rows["is_adverse"].cast(pl.Float32).to_numpy()
-    booster = xgboost.train(PARAMETERS, _matrix(rows, truth), ROUNDS)
-    return RiskModel(booster=booster, tenant=tenant)
+    rows = thin(rows).sort(*FEATURES, "course_key", "week_end_date", "is_adverse", nulls_last=True)
+    start = fit_start(rows)
+    has_views = pl.col("active_days_per_week").is_not_null() & (pl.col("week_index") > 0)
+    seen, rest = rows.filter(has_views), rows.filter(~has_views)
+    unseen = seen.with_columns(pl.lit(None, dtype=pl.Float32).alias(name) for name in NEED_VIEWS)
+    matrix = _matrix(taught := pl.concat([rest, seen, unseen]), start)
+    matrix.set_info(
+        label=taught["is_adverse"].cast(pl.Float32).to_numpy(),
+        weight=np.concatenate([np.ones(len(rest)), np.full(len(seen) + len(unseen), 0.5)]),
+    )
+    return RiskModel(booster=xgboost.train(PARAMETERS, matrix, ROUNDS), start=start, tenant=tenant)
 
 
-def _matrix(rows: pl.DataFrame, truth: NDArray[np.float32] | None = None) -> Any:
+def _matrix(rows: pl.DataFrame, start: StartOdds) -> Any:
     import xgboost
 
-    return xgboost.DMatrix(rows.select(FEATURES).to_numpy(), label=truth, nthread=1)
+    return xgboost.DMatrix(
+        rows.select(FEATURES).to_numpy(), base_margin=start.log_odds(rows).astype(np.float32), nthread=1
+    )
 
 
 def thin(rows: pl.DataFrame) -> pl.DataFrame:

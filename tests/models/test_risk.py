@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from learnlake.errors import InputError, ModelError
 from learnlake.settings import Settings
 from models import registry, risk
+from models.metrics import auc
 from models.risk.oulad_files import read_oulad
 from models.risk.reasons import WORDINGS, grouped, reasons
 from tests.models.weeks import AS_OF, draw_school
@@ -221,3 +222,31 @@ def test_oulad_by_its_protocol(public_data: Path) -> None:
         )
         table = risk.evaluate(small, frames.outcomes, frames.sessions, decision_weeks=(4, 8)).by_week
         assert table.filter(pl.col("week") == 8)["auc"].item() > 0.72
+
+
+def test_a_course_and_month_that_training_has_not_seen_count_as_average(model: risk.RiskModel) -> None:
+    rows = risk.features(WEEKS).filter(pl.col("week_index") == 0).head(5)
+    start = model.start
+    elsewhere = rows.with_columns(
+        course_key=pl.lit("t:new"), week_end_date=pl.col("week_end_date") + pl.duration(days=100)
+    )
+    known = start.log_odds(rows) - start.brought(rows).sum(axis=1)
+    unknown = start.log_odds(elsewhere) - start.brought(elsewhere).sum(axis=1)
+    assert unknown == pytest.approx(np.full(5, start.average))
+    assert known == pytest.approx(np.full(5, start.average + start.courses["t:course-0"] + start.months[9]))
+
+
+def test_contributions_and_what_the_start_says_make_up_the_risk(model: risk.RiskModel) -> None:
+    """Their sum and the bias are the log-odds: within a course and month the bias is one number."""
+    rows = risk.features(WEEKS).filter(pl.col("section_key") == "t:1-1")
+    predicted = model.predict(rows)
+    bias = np.log(predicted / (1 - predicted)) - model.contributions(rows).sum(axis=1)
+    assert np.ptp(bias) < 1e-3
+
+
+def test_without_recorded_views_work_handed_in_still_tells_risk(model: risk.RiskModel) -> None:
+    """A platform that records no views is known from training too, though all of its sections had them."""
+    silent = WEEKS.with_columns(view_count=pl.lit(0), click_count=pl.lit(0), active_days=pl.lit(0))
+    rows = risk.labelled(silent, OUTCOMES).filter(pl.col("week_index") == 8)
+    assert rows["active_days_per_week"].null_count() == len(rows)
+    assert auc(rows["is_adverse"].cast(pl.Float64).to_numpy(), model.predict(rows)) > 0.65
