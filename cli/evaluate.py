@@ -230,6 +230,27 @@ def evaluate_recommendation(tenant: TenantOption = None) -> None:
     )
 
 
+@app.command("resources")
+def evaluate_resources(
+    data: DataOption = None, origin: OriginOption = None, tenant: TenantOption = None
+) -> None:
+    """What students use next, foretold from what others used, beside popularity: split by time (marts, or OULAD's files)."""
+    from models import resources
+
+    settings = get_settings()
+    started = time.perf_counter()
+    if _origin(data, origin) is Origin.files:
+        uses = resources.read_oulad(_data(settings, data))
+    else:
+        with marts(settings, tenant) as (_, read):
+            uses = read("fct_resource_use")
+    found = resources.evaluate(uses, min_people=settings.small_group_size)
+    _print(
+        _with_intervals(found.table),
+        f"Resources used next, {found.students:,} students in {found.courses} courses, 95 % intervals over students ({time.perf_counter() - started:.1f} s)",
+    )
+
+
 def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:
     """`NAME`, `NAME_low` and `NAME_high` as one column of text."""
     import polars as pl

@@ -103,6 +103,13 @@ RULES: Final[Rules] = {
         "guardian": PERSON,
         "analyst": TENANT,
     },
+    "prd_resource": {
+        "student": PERSON,
+        "teacher": SECTION,
+        "assistant": SECTION,
+        "guardian": PERSON,
+        "analyst": TENANT,
+    },
     "prd_choice": _OPERATIONS,
     "prd_record": _OPERATIONS,
     "qc_build": _OPEN,

@@ -38,6 +38,7 @@ PREDICTIONS: dict[str, tuple[str, ...]] = {
         *("prd_mastery", "mastery_model", "fct_attempt", "fct_statement", "brg_enrolment"),
         *("dim_activity", "dim_skill", "brg_activity_skill", "brg_skill_prerequisite"),
     ),  # and by recommendation_model, which learns from yesterday's choices: Dagster knows no such circle
+    "prd_resource": ("fct_resource_use", "msr_resource_effect", "brg_enrolment", "dim_activity"),
     "prd_choice": ("prd_next_activity", "mastery_model", "fct_attempt", "fct_statement"),
     "prd_record": ("prd_mastery", "prd_risk", "fct_attempt", "msr_student_week"),
 }

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from learnlake.clock import utc_now
-from models import recommendation, registry
+from models import recommendation, registry, resources
 from models.code import code_version
 from models.mastery.sequences import ATTEMPT_COLUMNS
 from pipelines import choosing
@@ -24,6 +24,7 @@ from warehouse.tables import quoted
 MASTERY = "prd_mastery"
 RISK = "prd_risk"
 NEXT_ACTIVITY = "prd_next_activity"
+RESOURCE = "prd_resource"
 _PERSON = ("tenant", "person_key")
 _SECTION = ("tenant", "section_key")
 _REFUSED = "select tenant, person_key from main.dim_person where not allows_prediction"
@@ -38,6 +39,7 @@ def score(working: Working, *, progress: Progress) -> dict[str, int]:
         RISK: _risk,
         NEXT_ACTIVITY: lambda working, tenant: _next_activity(working, tenant, chosen),
         choosing.CHOICE: _choices,
+        RESOURCE: _resources,
     }
     written = dict.fromkeys(steps, 0)
     work = [(tenant, table) for tenant in tenants(working) for table in steps]
@@ -58,7 +60,7 @@ def tenants(working: Working) -> list[str]:
 def _drop_refused(working: Working) -> None:
     """Take away what was predicted about people before they refused, those who have left their sections included."""
     refused = working.frame(_REFUSED)
-    for table in (MASTERY, RISK, NEXT_ACTIVITY, choosing.CHOICE, records.TABLE):
+    for table in (MASTERY, RISK, NEXT_ACTIVITY, RESOURCE, choosing.CHOICE, records.TABLE):
         none = working.frame(f"from main.{quoted(table)} where false")
         working.replace_rows(table, none, _PERSON, scope=refused)
     if working.window.is_people_changed:
@@ -233,6 +235,36 @@ def _choices(working: Working, tenant: str) -> int:
 
     choosing.judge(working, tenant, force.champion, rows)
     return choosing.show(working, tenant)
+
+
+def _resources(working: Working, tenant: str) -> int:
+    """Resources that others used, for who has used one since; for all once a day and after a change."""
+    window = working.window
+    is_all = window.is_people_changed or window.is_catalogue_changed or window.as_of != window.previous_as_of
+    source = (
+        "main.brg_enrolment where tenant = $tenant and role = 'student'"
+        if is_all
+        else "intermediate.int_touched where tenant = $tenant and event in ('viewed', 'navigated', 'downloaded')"
+    )
+    people = working.frame(f"select distinct tenant, person_key from {source}", {"tenant": tenant})
+    if people.is_empty():
+        return 0
+    members = recommendation.students(_rows(working, "brg_enrolment", people, _PERSON))
+    courses = members.select("tenant", "course_key").unique()
+    activities = _all_rows(working, "dim_activity", tenant).drop_nulls("title")
+    effects = _all_rows(working, "msr_resource_effect", tenant)
+    found = resources.suggest(
+        _rows(
+            working, "fct_resource_use", courses, ("tenant", "course_key"), columns=", ".join(resources.USES)
+        ),
+        members=members,
+        as_of=window.as_of,
+        titles=dict(activities.select("activity_key", "title").iter_rows()),
+        worse=effects.filter(pl.col("difference_high") < 0),
+        min_people=working.settings.small_group_size,
+    )
+    working.replace_rows(RESOURCE, found, _PERSON, scope=people)
+    return len(found)
 
 
 def _people_to_score(working: Working, tenant: str, table: str) -> pl.DataFrame:

@@ -24,6 +24,10 @@ FILLED: dict[str, str] = {
         course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, kind varchar,
         why varchar, mastery double, chance double, recall double, propensity double, policy_version varchar,
         model_version varchar, as_of date""",
+    "prd_resource": """
+        tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar, course_key varchar not null,
+        activity_key varchar not null, rank integer not null, score double, support_count integer,
+        because_activity_key varchar, why varchar, as_of date""",
     "prd_choice": """
         tenant varchar not null, choice_id varchar not null, person_key varchar not null, school_key varchar, section_key varchar,
         course_key varchar, skill_key varchar, activity_key varchar, rank integer, kind varchar, propensity double,

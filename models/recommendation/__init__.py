@@ -1,6 +1,7 @@
 """Next best activity: `recommend`, and what it takes and answers. Candidates, policies, reviews and overrides are modules of their own."""
 
 from models.recommendation import choices, judging
+from models.recommendation.candidates import students
 from models.recommendation.graph import cycles
 from models.recommendation.overrides import OVERRIDE_SCHEMA, PREFERENCE_SCHEMA
 from models.recommendation.recommend import SUGGESTIONS, TO_LEARN, TO_PRACTISE, Recommendation, recommend
@@ -18,4 +19,5 @@ __all__ = [
     "cycles",
     "judging",
     "recommend",
+    "students",
 ]

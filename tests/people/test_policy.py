@@ -75,6 +75,7 @@ TABLE = {
     "prd_mastery": "sshpp-t",
     "prd_risk": "ssh---t",
     "prd_next_activity": "ss-pp-t",
+    "prd_resource": "ss-pp-t",
     "prd_choice": "-----tt",
     "prd_record": "-----tt",
     "qc_build": "ttttttt",

@@ -18,9 +18,10 @@ from models.recommendation import RegisteredPolicy
 from models.recommendation.choices import SCHEMA
 from models.recommendation.learned import RewardModel
 from models.recommendation.policy import FEATURES
+from models.recommendation.recommend import LESSON
 from models.recommendation.registered import CARD, RULE_CARD
 from pipelines import choosing, stages, training
-from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
+from tests.warehouse.sealed import ANSWERED, ITEM, VIEWED, activity, seal, statement
 from warehouse import choices, snapshot
 from warehouse.rights import WarehouseRoom
 
@@ -47,8 +48,23 @@ def answers(actor: str, day: dt.date) -> list[dict[str, object]]:
     ]
 
 
+def views(actor: str, day: dt.date, *pages: str) -> list[dict[str, object]]:
+    return [
+        statement(
+            actor,
+            VIEWED,
+            activity(f"https://lms.test/pages/{page}", LESSON, f"Page {page}"),
+            at=dt.datetime.combine(day, dt.time(10), dt.UTC),
+            course="https://lms.test/courses/algebra",
+        )
+        for page in pages
+    ]
+
+
 def send(settings: Settings, day: dt.date) -> None:
+    """Everybody answers and reads the first page; five read the second."""
     made = [one for n in range(LEARNERS) for one in answers("a" * (n + 1), day)]
+    made += [one for n in range(LEARNERS) for one in views("a" * (n + 1), day, *("1", "2")[: 1 + (n < 5)])]
     seal(settings.home, made, stored=dt.datetime.combine(day, dt.time(12), dt.UTC))
 
 
@@ -118,6 +134,10 @@ def test_the_life_of_a_choice(settings: Settings, monkeypatch: pytest.MonkeyPatc
     counts = "select count(*), count(judged_on), count(mastery_rise), count(distinct policy_version) from prd_choice"
     assert published(settings, counts) == [(len(chosen), len(chosen), len(chosen), 1)], "as the day began"
     _check_arms(settings, experiment, over)
+    others = published(settings, "select person_key, support_count, why from prd_resource")
+    assert len({person for person, _, _ in others}) == len(others) == LEARNERS - 5
+    told = "5 others in your course who worked with \u201cPage 1\u201d also used this."
+    assert {(count, why) for _, count, why in others} == {(5, told)}
     _check_rights(settings, str(chosen["person_key"].max()))
 
 
