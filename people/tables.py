@@ -510,6 +510,22 @@ password_reset = Table(
     Column("expires_at", DateTime, nullable=False),
 )
 
+saved_query = Table(
+    "saved_query",  # an analyst's, gone with the account
+    metadata,
+    Column("query_id", Integer, primary_key=True),
+    Column("tenant", String, nullable=False, index=True),
+    Column("account_id", Integer, ForeignKey("account.account_id"), nullable=False),
+    Column("title", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("chart_kind", String, nullable=False),
+    Column("chart_x", String),
+    Column("chart_y", String),
+    Column("is_shared", Boolean, nullable=False),
+    Column("saved_at", DateTime, nullable=False),
+    UniqueConstraint("account_id", "title"),
+)
+
 login_failure = Table(
     "login_failure",
     metadata,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from dashboards.analyst import picture, saved
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit
 from learnlake.errors import InputError
+from people.queries import Chart
 from warehouse import sandbox
 
 EXAMPLES = {
@@ -28,6 +30,7 @@ def render(visit: Visit) -> None:
         "SQL",
         "Ask your question in DuckDB's SQL, or start from an example. People are pseudonyms; nothing can be changed here.",
     )
+    opened = saved.choose(visit)
     example = st.pills("Examples", list(EXAMPLES), key="example", on_change=_take_example)
     del example
     with st.form("sql", border=False):
@@ -44,7 +47,8 @@ def render(visit: Visit) -> None:
     elif isinstance(answer, InputError):
         st.error(f"{answer.what}\n\n{answer.mend or ''}", icon=":material/error:")
     else:
-        _show(visit, answer)
+        chart = _show(visit, answer)
+        saved.keep(visit, query, chart, opened)
     page.how_worked_out(
         f"The query runs in a process of its own that can read this school's snapshot and nothing else: no files, no "
         f"network, at most {visit.settings.sql_memory_limit} of memory and {visit.settings.sql_timeout_seconds} seconds. "
@@ -66,7 +70,7 @@ def _ask(visit: Visit, query: str) -> sandbox.Result | InputError:
             return error
 
 
-def _show(visit: Visit, answer: sandbox.Result) -> None:
+def _show(visit: Visit, answer: sandbox.Result) -> Chart:
     frame = pl.from_arrow(answer.table)
     assert isinstance(frame, pl.DataFrame)
     older = (
@@ -80,3 +84,4 @@ def _show(visit: Visit, answer: sandbox.Result) -> None:
         st.warning(answer.note, icon=":material/content_cut:")
     st.dataframe(frame, hide_index=True, alt="The query's answer")
     tables.download(frame, file_name="answer")
+    return picture.show(frame)
