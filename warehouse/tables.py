@@ -18,7 +18,8 @@ FILLED: dict[str, str] = {
     "prd_risk": f"""
         tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar not null,
         course_key varchar, session_key varchar, week_index integer, risk double, risk_previous double,
-        risk_rank bigint, is_at_risk boolean, reason_1 varchar, reason_2 varchar, reason_3 varchar, {_MODEL}""",
+        risk_rank bigint, is_at_risk boolean, reason_1 varchar, reason_2 varchar, reason_3 varchar, change_reason varchar,
+        {_MODEL}""",
     "prd_next_activity": """
         tenant varchar not null, person_key varchar not null, school_key varchar, section_key varchar,
         course_key varchar, skill_key varchar, activity_key varchar, rank integer not null, kind varchar,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.frames import as_frame
 from models.risk.columns import KEYS, WEEK_COLUMNS
 from models.risk.features import FEATURES, NEED_VIEWS, features
-from models.risk.reasons import REASONS_GIVEN, reasons
+from models.risk.reasons import REASONS_GIVEN, changes, reasons
 from models.risk.start import BROUGHT, StartOdds, fit_start
 
 PARAMETERS: dict[str, Any] = {  # chosen by leaving one training presentation of OULAD out
@@ -95,12 +95,18 @@ class RiskModel:
         earlier = before.select("tenant", "section_key", "person_key").with_columns(
             risk_previous=pl.Series(self.predict(before), dtype=pl.Float64)
         )
+        values, given = now.select(FEATURES).to_numpy(), self.contributions(now)
         said = reasons(
-            now.select(FEATURES).to_numpy(),
-            now.select(pl.col(FEATURES).median().over("tenant", "section_key")).to_numpy(),
-            self.contributions(now),
+            values, now.select(pl.col(FEATURES).median().over("tenant", "section_key")).to_numpy(), given
         )
-        words = {f"reason_{n + 1}": [row[n] for row in said] for n in range(REASONS_GIVEN)}
+        words: dict[str, list[str | None]] = {
+            f"reason_{n + 1}": [row[n] for row in said] for n in range(REASONS_GIVEN)
+        }
+        student = ["tenant", "section_key", "person_key"]
+        aligned = now.select(student).join(before, on=student, how="left", maintain_order="left")
+        moved = changes(values, aligned.select(FEATURES).to_numpy(), given, self.contributions(aligned))
+        is_new = aligned["week_index"].is_null()
+        words["change_reason"] = [None if new else text for new, text in zip(is_new, moved, strict=True)]
         return self._as_mart(
             risks.with_columns(pl.Series(name, texts, dtype=pl.String) for name, texts in words.items()).join(
                 earlier, on=["tenant", "section_key", "person_key"], how="left", maintain_order="left"
@@ -124,7 +130,7 @@ class RiskModel:
             .select(
                 *(*KEYS, "week_index", "risk", "risk_previous", "risk_rank", "is_at_risk"),
                 *(f"reason_{n + 1}" for n in range(REASONS_GIVEN)),
-                *("model_name", "model_version", "as_of"),
+                *("change_reason", "model_name", "model_version", "as_of"),
             )
         )
 

@@ -139,6 +139,56 @@ def reasons(
     return found
 
 
+def changes(
+    now: NDArray[np.float32],
+    before: NDArray[np.float32],
+    contributions: NDArray[np.float32],
+    contributions_before: NDArray[np.float32],
+) -> list[str | None]:
+    """Per row what moved the risk most since the week before, in the direction in which it went; None where nothing moved by LEAST_CONTRIBUTION.
+
+    All [row, feature] in the order of FEATURES: values and contributions of this week and of the week before. What belongs to the calendar and the class
+    moves everybody and is not told.
+    """
+    position = {name: index for index, name in enumerate(FEATURES)}
+    shown = [group for group in GROUPS if group != "background"]
+    sums, sums_before = grouped(contributions), grouped(contributions_before)
+    moved = np.column_stack([sums[group] - sums_before[group] for group in shown])
+    found: list[str | None] = []
+    for row, moves in enumerate(moved):
+        way = 1.0 if moves.sum() >= 0 else -1.0
+        index = int(np.argmax(way * moves))
+        if way * moves[index] < LEAST_CONTRIBUTION:
+            found.append(None)
+            continue
+        group = shown[index]
+        by_feature = contributions[row] - contributions_before[row]
+        names = sorted(GROUPS[group], key=lambda name: -way * by_feature[position[name]])
+        said = (
+            _moved(name, float(now[row, position[name]]), float(before[row, position[name]]))
+            for name in names
+            if way * by_feature[position[name]] > 0
+        )
+        words = next(
+            (text for text in said if text),
+            "better than the week before" if way < 0 else "worse than the week before",
+        )
+        found.append(f"{'Up' if way > 0 else 'Down'} through {group}: {words}")
+    return found
+
+
+def _moved(name: str, now: float, before: float) -> str | None:
+    """A feature's words now and the week before; None where they say the same, or stand for a comparison without a figure."""
+    wording = WORDINGS[name]
+    if np.isnan(now) or "{" not in wording.text:
+        return None
+    said = _one(wording.text.format(now * wording.scale))
+    if np.isnan(before):
+        return f"{said}; the week before: {wording.missing}" if wording.missing else None
+    earlier = _one(wording.text.format(before * wording.scale))
+    return None if said == earlier else f"{said}; the week before: {earlier}"
+
+
 def _say(name: str, value: float, median: float) -> str | None:
     """The words for a feature, or None where the student is not on the worse side of the class."""
     wording = WORDINGS[name]

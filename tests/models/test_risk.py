@@ -18,7 +18,7 @@ from learnlake.settings import Settings
 from models import registry, risk
 from models.metrics import auc
 from models.risk.oulad_files import read_oulad
-from models.risk.reasons import WORDINGS, grouped, reasons
+from models.risk.reasons import WORDINGS, changes, grouped, reasons
 from tests.models.weeks import AS_OF, draw_school
 from tests.scale import FULL
 
@@ -46,7 +46,16 @@ def test_scored_rows_are_those_of_the_mart(model: risk.RiskModel) -> None:
     scored = model.score(WEEKS.to_arrow(), AS_OF, at_risk_share=0.25)
     assert scored.columns == [
         *("tenant", "person_key", "school_key", "section_key", "course_key", "session_key", "week_index"),
-        *("risk", "risk_previous", "risk_rank", "is_at_risk", "reason_1", "reason_2", "reason_3"),
+        *(
+            "risk",
+            "risk_previous",
+            "risk_rank",
+            "is_at_risk",
+            "reason_1",
+            "reason_2",
+            "reason_3",
+            "change_reason",
+        ),
         *("model_name", "model_version", "as_of"),
     ]
     running = scored.filter(pl.col("session_key") == "t:term-2")
@@ -250,3 +259,32 @@ def test_without_recorded_views_work_handed_in_still_tells_risk(model: risk.Risk
     rows = risk.labelled(silent, OUTCOMES).filter(pl.col("week_index") == 8)
     assert rows["active_days_per_week"].null_count() == len(rows)
     assert auc(rows["is_adverse"].cast(pl.Float64).to_numpy(), model.predict(rows)) > 0.65
+
+
+def test_a_change_is_told_by_what_moved_the_risk_most_in_its_direction() -> None:
+    place = {name: n for n, name in enumerate(risk.FEATURES)}
+    now, before, given, given_before = (np.zeros((5, len(risk.FEATURES)), dtype=np.float32) for _ in range(4))
+    missed, clicks, score = place["missed_count"], place["clicks_per_week"], place["mean_score"]
+    now[:, missed], before[:, missed] = 3, 1
+    now[:, clicks], before[:, clicks] = 12, 4
+    now[:, score], before[:, score] = 0.4, np.nan
+    given[0, missed], given[0, clicks] = 0.5, -0.2  # more: up, though clicks went down
+    given[1, clicks], given[1, missed] = -0.6, 0.1  # down
+    given[2, missed] = 0.01  # nothing
+    given[3, score] = 0.3
+    calendar = next(name for name in risk.FEATURES if name in risk.GROUPS["background"])
+    given[4, place[calendar]] = 2.0  # moves everybody
+    assert changes(now, before, given, given_before) == [
+        "Up through pace: 3 pieces of due work missing on their day; the week before: 1 piece of due work missing on their day",
+        "Down through engagement: 12 pages opened a week; the week before: 4 pages opened a week",
+        None,
+        "Up through results: mean score 40 %; the week before: no graded work yet",
+        None,
+    ]
+
+
+def test_who_was_not_there_the_week_before_has_no_change(model: risk.RiskModel) -> None:
+    scored = model.score(WEEKS, AS_OF)
+    assert scored.filter(pl.col("risk_previous").is_null())["change_reason"].drop_nulls().is_empty()
+    moved = scored.filter((pl.col("risk") - pl.col("risk_previous")).abs() > 0.1)["change_reason"]
+    assert len(moved.drop_nulls()) > 0.9 * len(moved) > 0
