@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit import config
 
-from dashboards import account, design, login, oidc, session
+from dashboards import account, design, drift_report, login, oidc, session
 from dashboards.guard import Guard
 from dashboards.visit import people_of
 from data_contracts.load import mart_contracts
@@ -66,7 +66,7 @@ assert (
 mart_contracts()
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[*login.ROUTES, *oidc.ROUTES, *account.ROUTES],
+    routes=[*login.ROUTES, *oidc.ROUTES, *account.ROUTES, *drift_report.ROUTES],
     middleware=[Middleware(Guard)],
     on_script_error=_hide_error,
     lifespan=_lifespan,

@@ -10,6 +10,7 @@ from dashboards.administrator import (
     credentials,
     health,
     identities,
+    models,
     people,
     rights,
     sections,
@@ -91,6 +92,7 @@ PAGES = (
     PageSpec(
         "administrator-credentials", "Credentials", ":material/key:", ("administrator",), credentials.render
     ),
+    PageSpec("administrator-models", "Models", ":material/monitoring:", ("administrator",), models.render),
     PageSpec("administrator-system", "System", ":material/dns:", ("administrator",), system.render),
     PageSpec("analyst", "SQL", ":material/terminal:", ("analyst",), sql.render),
     PageSpec("analyst-catalogue", "Catalogue", ":material/menu_book:", ("analyst",), catalogue.render),

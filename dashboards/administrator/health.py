@@ -1,4 +1,4 @@
-"""The administrator's start page: what needs doing, then freshness, checks, reconciliation, unmapped statements, drift."""
+"""The administrator's start page: what needs doing, then freshness, checks, reconciliation, unmapped statements."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ def render(visit: Visit) -> None:
     _checks(checks)
     _reconciliation(days)
     _unmapped(unmapped)
-    _drift(drift)
 
 
 def _lead(todo: list[str]) -> str:
@@ -85,8 +84,8 @@ def _todo(
     drifted = drift.filter("has_drifted")
     if drifted.height:
         items.append(
-            f"<b>{page.count(drifted.height, 'feature has', 'features have')} drifted</b> since the model was trained: run "
-            "<code>learnlake train risk</code> and compare before promoting."
+            f"<b>{page.count(drifted.height, 'feature has', 'features have')} drifted</b> since the model was trained: "
+            "the page Models says which, and what to do."
         )
     return items
 
@@ -248,32 +247,4 @@ def _unmapped(unmapped: pl.DataFrame) -> None:
         },
         file_name="unmapped",
         alt="Verbs and object types without a meaning, most frequent first",
-    )
-
-
-def _drift(drift: pl.DataFrame) -> None:
-    if drift.is_empty():
-        return
-    drifted = drift.filter("has_drifted").height
-    page.section(
-        "No feature has drifted" if not drifted else f"{drifted} of {drift.height} features have drifted",
-        f"Newest comparison: {drift['current_window'][0]} against {drift['reference_window'][0]}.",
-    )
-    tables.table(
-        drift.with_columns(
-            pl.when("has_drifted").then(pl.lit("drifted")).otherwise(pl.lit("stable")).alias("state")
-        ),
-        {
-            "feature": "Feature",
-            "state": "State",
-            "statistic": "Statistic",
-            "threshold": "Threshold",
-            "statistic_name": "How compared",
-        },
-        file_name="drift",
-        config={
-            "Statistic": st.column_config.NumberColumn(format="%.3f"),
-            "Threshold": st.column_config.NumberColumn(format="%.3f"),
-        },
-        alt="Drift by feature, drifted ones first",
     )
