@@ -7,7 +7,7 @@ import datetime as dt
 
 import duckdb
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from typer.testing import CliRunner, Result
 
 from cli.reproduce import app
@@ -15,19 +15,22 @@ from cli.rights import receipt
 from learnlake.errors import InputError
 from learnlake.protocols import Subject
 from learnlake.settings import Settings
-from models import registry
+from models import registry, risk
+from models.card import REQUIRED_FACTS
 from models.recommendation.choices import SCHEMA
 from people import consent_record, lake
 from people.consent import Decision
 from people.db import bump_revision, now, open_people, school_day, writing
-from people.tables import learning_override
+from people.tables import academic_session, learning_override, section
 from pipelines import reproduction, stages
+from tests.models.weeks import draw_school
 from tests.warehouse.sealed import ANSWERED, ITEM, activity, seal, statement
 from warehouse import choices, snapshot
 
 DAY = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LEARNERS = 12
 NAME = registry.model_name("mastery", "t")
+RISK_NAME = registry.model_name("risk", "t")
 
 
 def _answers(actor: str) -> list[dict[str, object]]:
@@ -42,7 +45,7 @@ def _answers(actor: str) -> list[dict[str, object]]:
             success=(number + len(actor)) % 3 > 0,
             skills=["slope"],
         )
-        for number in range(20)
+        for number in range(20 - len(actor))
     ]
 
 
@@ -60,6 +63,8 @@ def _people(settings: Settings, query: str) -> set[str]:
 
 def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     seal(settings.home, [one for n in range(LEARNERS) for one in _answers("a" * (n + 1))], stored=DAY)
+    _give_a_term(settings)
+    _predict_risk(settings, seed=1)
     _run(settings)
     scored = _people(settings, "select person_key from prd_mastery")
     assert len(scored) == LEARNERS
@@ -89,6 +94,7 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
     _run(settings)
     assert _people(settings, "select distinct model_version from prd_mastery") == {"2"}
     seal(settings.home, _answers("b"), stored=DAY)
+    _predict_risk(settings, seed=2)
     registry.start_canary(settings.home, NAME, "1", share=0.5)
     _run(settings)
     _check_reproductions(settings, scored, gone)
@@ -96,7 +102,7 @@ def test_withdrawing_ends_the_use_at_the_next_run(settings: Settings) -> None:
 
 def _check_reproductions(settings: Settings, scored: set[str], gone: str) -> None:
     """Four builds: by version 1; without the one who refused; by version 2; with a trial of version 1."""
-    arms = _people(settings, "select arm || ' ' || model_version from prd_record")
+    arms = _people(settings, "select arm || ' ' || model_version from prd_record where kind = 'mastery'")
     assert arms == {"champion 2", "canary 1"}
     for back, versions in ((0, {"1", "2"}), (1, {"2"}), (2, {"1"}), (3, {"1"})):
         found = [
@@ -107,6 +113,7 @@ def _check_reproductions(settings: Settings, scored: set[str], gone: str) -> Non
         assert {one.record["model_version"] for one in found} == versions
         assert all(len(one.published) == 1 for one in found)
     assert reproduction.reproduce(settings, "mastery", gone, tenant="t", back=3).is_equal
+    _check_risk(settings, gone)
     shown = run_cli("mastery", min(scored - {gone}), "--tenant", "t", "--back", "3").output
     assert "the same to the last digit: 1 rows" in shown and "features_hash" in shown
     with pytest.raises(InputError, match="holds no mastery"):
@@ -124,6 +131,22 @@ def _check_reproductions(settings: Settings, scored: set[str], gone: str) -> Non
     )
     with pytest.raises(InputError, match="was erased on 2026-11-20"):
         run_cli("mastery", gone, "--tenant", "t")
+
+
+def _check_risk(settings: Settings, gone: str) -> None:
+    """The class in the same four builds: by two versions of the model, and with the one who refused in the oldest only."""
+    [section_key] = _people(settings, "select distinct section_key from prd_risk")
+    for back, version in ((0, "2"), (1, "1"), (2, "1"), (3, "1")):
+        found = reproduction.reproduce(settings, "risk", section_key, tenant="t", back=back)
+        assert found.is_equal and found.is_input_same and found.is_code_same
+        assert found.record["model_version"] == version
+        assert len(found.published) == len(found.again) == LEARNERS + (back == 0) - (back < 3)
+        assert (gone in found.again["person_key"]) == (back == 3)
+        assert found.published["risk"].null_count() == 0
+    shown = run_cli("risk", section_key, "--tenant", "t", "--back", "3").output
+    assert f"the same to the last digit: {LEARNERS} rows" in shown
+    with pytest.raises(InputError, match="holds no risk"):
+        run_cli("risk", "t:nowhere", "--tenant", "t")
 
 
 def run_cli(*arguments: str) -> Result:
@@ -145,6 +168,33 @@ def _decide(settings: Settings, *people: str) -> None:
             connection.execute(insert(learning_override).values(**values, **dated, is_active=True))
         bump_revision(connection)
     lake.publish(engine, settings.home)
+
+
+def _give_a_term(settings: Settings) -> None:
+    """The class that the statements tell of belongs to a term that is over, so that it has weeks to predict from."""
+    with stages.opened(settings, run_id="run", started_by="test") as working:
+        stages.discover(working)
+    engine = open_people(settings)
+    with writing(engine) as connection:
+        term = {"tenant": "t", "session_key": "t:autumn", "source": "test", "title": "Autumn", "type": "term"}
+        dated = {
+            "start_date": DAY.date() - dt.timedelta(days=28),
+            "end_date": DAY.date() + dt.timedelta(days=7),
+        }
+        connection.execute(insert(academic_session).values(**term, **dated))
+        connection.execute(update(section).values(session_key="t:autumn"))
+        bump_revision(connection)
+    lake.publish(engine, settings.home)
+    engine.dispose()
+
+
+def _predict_risk(settings: Settings, *, seed: int) -> None:
+    """A version of a risk model, fitted on a drawn school, takes over."""
+    weeks, outcomes, _ = draw_school(seed=seed)
+    model = risk.fit(risk.labelled(weeks, outcomes), tenant="t")
+    card = {fact: {} if fact == "data" else "of the test" for fact in REQUIRED_FACTS}
+    made = registry.register(settings.home, RISK_NAME, model, metrics={}, card=card)
+    registry.promote(settings.home, RISK_NAME, made)
 
 
 def _say(settings: Settings, person_key: str, decision: str) -> None:
