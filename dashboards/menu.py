@@ -21,12 +21,15 @@ from dashboards.analyst import catalogue, sql
 from dashboards.guardian import children
 from dashboards.principal import achievements, growth, one_class, school
 from dashboards.reports import pages as reports
+from dashboards.student import careers as student_careers
 from dashboards.student import journal as student_journal
 from dashboards.student import quiz as student_quiz
 from dashboards.student import skills as student_skills
 from dashboards.student import start as student_start
 from dashboards.student import term as student_term
 from dashboards.teacher import engagement as teacher_engagement
+from dashboards.teacher import materials as teacher_materials
+from dashboards.teacher import questions as teacher_questions
 from dashboards.teacher import skills as teacher_skills
 from dashboards.teacher import start as teacher_start
 from dashboards.teacher import student as teacher_student
@@ -53,12 +56,15 @@ PAGES = (
     PageSpec(
         "teacher-engagement", "Engagement", ":material/show_chart:", TEACHING, teacher_engagement.render
     ),
+    PageSpec("teacher-questions", "Questions", ":material/help_center:", TEACHING, teacher_questions.render),
+    PageSpec("teacher-materials", "Materials", ":material/play_lesson:", TEACHING, teacher_materials.render),
     PageSpec("teacher-student", "One student", ":material/person:", TEACHING, teacher_student.render),
     PageSpec("teacher-reports", "Reports", ":material/picture_as_pdf:", TEACHING, reports.render_teacher),
     PageSpec("student", "What next", ":material/flag:", ("student",), student_start.render),
     PageSpec("student-skills", "My skills", ":material/checklist:", ("student",), student_skills.render),
     PageSpec("student-quiz", "Practise", ":material/quiz:", ("student",), student_quiz.render),
     PageSpec("student-term", "My term", ":material/calendar_month:", ("student",), student_term.render),
+    PageSpec("student-careers", "Careers", ":material/work:", ("student",), student_careers.render),
     PageSpec("student-journal", "My journal", ":material/lock:", ("student",), student_journal.render),
     PageSpec("guardian", "My children", ":material/family_restroom:", ("guardian",), children.render),
     PageSpec("principal", "My school", ":material/school:", ("principal",), school.render),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards.classes import Class, choose_class, classes
 from dashboards.components import charts, notes, page, states, tables
+from dashboards.teacher import drill_down
 from dashboards.visit import Visit
 
 STUDENTS_PER_PICTURE = 40
@@ -46,6 +47,10 @@ def render(visit: Visit) -> None:
         page.header(visit, "Skills", _lead(by_skill), as_of=chosen.as_of_date, section_key=chosen.section_key)
     _weakest(by_skill)
     _heatmap(visit, chosen, mastery, by_skill)
+    students = dict(mastery.sort("display_name").select("person_key", "display_name").iter_rows())
+    drill_down.show(
+        visit, chosen.section_key, students, dict(by_skill.select("skill_key", "skill").iter_rows())
+    )
 
 
 def _by_skill(mastery: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from tests.dashboards import school as s
-from tests.dashboards import school_measures
+from tests.dashboards import school_materials, school_measures
 
 Row = dict[str, Any]
 TYPE = "http://adlnet.gov/expapi/activities/"
@@ -27,6 +27,7 @@ def all_marts(school: s.School) -> dict[str, list[Row]]:
         **predictions,
         "msr_skill": school_measures.skills(predictions["prd_mastery"]),
         **_quality(),
+        **school_materials.all_marts(school),
     }
 
 
