@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import streamlit as st
+from altair.utils import schemapi
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit import config
@@ -60,6 +61,7 @@ async def _ask_directory(seconds: float) -> None:
 
 
 _configure()
+schemapi.disable_debug_mode()  # Altair checks each part of a chart against its schema: a tenth of a page's processor time; the tests keep it
 assert (
     session
 )  # the pages' modules are imported and the contracts read at start: the first visitor doesn't wait for them
