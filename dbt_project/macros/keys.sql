@@ -12,3 +12,8 @@
 {% macro week_index(day, start_date) -%}
   case when {{ day }} < {{ start_date }} then 0 else ({{ day }} - {{ start_date }}) // 7 + 1 end
 {%- endmacro %}
+
+{# Where a response stands among a person's: the source's own order, where it has one, before the clock's. #}
+{% macro response_place(source_sequence, occurred_at) -%}
+  {'source_sequence': coalesce({{ source_sequence }}, 9223372036854775807), 'occurred_at': {{ occurred_at }}}
+{%- endmacro %}

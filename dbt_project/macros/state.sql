@@ -88,3 +88,10 @@ so the answer is kept where all of a run's models see it. #}
     true
   {%- endif -%}
 {%- endmacro %}
+
+{# The least value of `column` in `rows` (a relation or a subquery), as a literal of `type`: DuckDB passes over whole blocks of rows that lie before a
+literal, not before what a join brings. For a run under touched_only(). #}
+{% macro earliest(rows, column, type) -%}
+  {%- set found = run_query('select cast(min(' ~ column ~ ') as varchar) from ' ~ rows).columns[0].values()[0] if execute else none -%}
+  cast({{ sql_text(found) if found else 'null' }} as {{ type }})
+{%- endmacro %}

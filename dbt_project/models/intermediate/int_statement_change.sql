@@ -25,7 +25,7 @@ discovered_section as (
 
 excluded as (select distinct tenant, seq from {{ quarantine() }} where is_excluded),
 
-voided as (select distinct tenant, voids_statement_id as statement_id from staged where voids_statement_id is not null),
+voided as (select distinct tenant, voids_statement_id as statement_id from {{ ref('stg_statement') }} where voids_statement_id is not null),
 
 {% if touched -%}
 difference as (select * from {{ ref('int_fingerprint') }} where is_changed),
@@ -48,19 +48,19 @@ changed_course_iri as (
 ),
 
 changed as (
-    select tenant, seq from staged where seq > {{ var('from_seq') }}
+    select tenant, seq from {{ ref('stg_statement') }} where seq > {{ var('from_seq') }}
     union
     select target.tenant, target.seq
-    from staged as target
-    join staged as voiding on voiding.tenant = target.tenant and voiding.voids_statement_id = target.statement_id
+    from {{ ref('stg_statement') }} as target
+    join {{ ref('stg_statement') }} as voiding on voiding.tenant = target.tenant and voiding.voids_statement_id = target.statement_id
     where voiding.seq > {{ var('from_seq') }}
     union
-    select tenant, seq from staged semi join changed_actor using (tenant, actor_key)
+    select tenant, seq from {{ ref('stg_statement') }} semi join changed_actor using (tenant, actor_key)
     union
-    select tenant, seq from staged semi join changed_course_iri using (tenant, course_iri)
+    select tenant, seq from {{ ref('stg_statement') }} semi join changed_course_iri using (tenant, course_iri)
     union
     select staged.tenant, staged.seq
-    from staged
+    from {{ ref('stg_statement') }} as staged
     join difference on difference.kind = 'section' and difference.tenant = staged.tenant and difference.key = staged.section_iri
 ),
 
@@ -181,6 +181,7 @@ select
     resolved.outcome,
     resolved.unregistered_on,
     resolved.meeting_date,
+    resolved.source_sequence,
     {% if touched -%}
     before.person_key as person_key_before,
     before.section_key as section_key_before,

@@ -3,16 +3,29 @@
   'slice_if': 'target.started_at >= slice.from_at'}) }}
 -- A session ends when the learner has been silent for longer than the session gap; what was silent is no time on task.
 with active as (
-    select statement.*
+    select
+        statement.tenant,
+        statement.seq,
+        statement.person_key,
+        statement.school_key,
+        statement.section_key,
+        statement.course_key,
+        statement.activity_key,
+        statement.occurred_at,
+        statement.duration_seconds
     from {{ ref('fct_statement') }} as statement
     {% if is_incremental() and touched_only() -%}
     join {{ ref('int_touched_session') }} as touched
         on touched.tenant = statement.tenant and touched.person_key = statement.person_key and touched.section_key = statement.section_key
         and statement.occurred_at >= touched.from_at
     {% endif -%}
+    anti join (select tenant, statement_id from {{ ref('fct_assessment_result') }} where is_banked) as banked
+        on banked.tenant = statement.tenant and banked.statement_id = statement.statement_id
     where not statement.is_voided and statement.person_key is not null and statement.section_key is not null
         and statement.event in (select event from {{ ref('event_map') }} where is_activity)
-        and statement.statement_id not in (select statement_id from {{ ref('fct_assessment_result') }} where is_banked)
+        {% if is_incremental() and touched_only() -%}
+        and statement.occurred_at >= {{ earliest(ref('int_touched_session'), 'from_at', 'timestamp') }}
+        {%- endif %}
     -- depends on {{ ref('int_touched_session') }}
 ),
 

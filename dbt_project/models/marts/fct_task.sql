@@ -14,7 +14,10 @@ handed_in as ( -- the first hand-in keeps the deadline, the newest score holds; 
         result.activity_key,
         min(result.submitted_date) as submitted_date,
         bool_or(result.is_banked) as is_banked,
-        arg_max(result.score_scaled, row(result.submitted_at, result.statement_id)) as score_scaled
+        arg_max( -- a mark goes before what the hand-in itself says
+            coalesce(case when cast(result.graded_at as date) <= section.as_of_date then result.graded_score_scaled end, result.score_scaled),
+            row(result.submitted_at, result.statement_id)
+        ) as score_scaled
     from {{ ref('fct_assessment_result') }} as result
     join section using (tenant, section_key)
     where result.submitted_date <= section.as_of_date

@@ -4,7 +4,26 @@
 -- depends on {{ ref("int_touched_school_week") }}, which reads what this table was before
 -- Each fact counts in the week of its own day and in no other; only last_active_date looks back. So a run computes a
 -- student's weeks from the first touched one on, and needs of the earlier ones the last active day only.
-with touched as (select * from {{ ref('int_touched_week') }}),
+{%- set touched = is_incremental() and touched_only() %}
+{%- if touched %}
+{%- set known_before %}(
+    select
+        touched.*,
+        before.last_active_date,
+        case
+            when before.week_index is null then date '0001-01-01'
+            else before.week_end_date + 1
+        end as from_date
+    from {{ ref('int_touched_week') }} as touched
+    left join {{ this }} as before
+        on before.tenant = touched.tenant and before.person_key = touched.person_key and before.section_key = touched.section_key
+        and before.week_index = touched.from_week - 1
+){% endset %}
+{%- set first_day = earliest(known_before, 'from_date', 'date') %}
+{%- else %}
+{%- set known_before = ref('int_touched_week') %}
+{%- endif %}
+with touched as (select * from {{ known_before }}),
 section as (select * from {{ ref('int_section') }} where start_date is not null),
 
 student as (
@@ -19,7 +38,10 @@ student as (
         section.newest_week,
         section.complete_week,
         coalesce(enrolment.begin_date, section.start_date) as begin_date,
-        touched.from_week
+        touched.from_week{% if touched %},
+        touched.from_date,
+        touched.last_active_date
+        {%- endif %}
     from {{ ref('brg_enrolment') }} as enrolment
     join touched using (tenant, person_key, section_key)
     join section on section.tenant = enrolment.tenant and section.section_key = enrolment.section_key
@@ -32,7 +54,7 @@ week as (
     where begin_date <= cast(start_date + 7 * cast(week_index as integer) - 1 as date)
 ),
 
-activity as ( -- what comes before from_week is kept in one row at from_week - 1
+activity as ( -- where no earlier week is known, what comes before from_week is kept in one row at from_week - 1
     select
         student.tenant,
         student.person_key,
@@ -49,9 +71,14 @@ activity as ( -- what comes before from_week is kept in one row at from_week - 1
         max(statement.occurred_date) as last_day
     from {{ ref('fct_statement') }} as statement
     join student using (tenant, person_key, section_key)
+    anti join (select tenant, statement_id from {{ ref('fct_assessment_result') }} where is_banked) as banked
+        on banked.tenant = statement.tenant and banked.statement_id = statement.statement_id
     where not statement.is_voided
         and statement.event in (select event from {{ ref('event_map') }} where is_activity)
-        and statement.statement_id not in (select statement_id from {{ ref('fct_assessment_result') }} where is_banked)
+        {% if touched -%}
+        and statement.occurred_date >= student.from_date
+        and statement.occurred_date >= {{ first_day }}
+        {%- endif %}
     group by all
 ),
 
@@ -62,7 +89,13 @@ last_active as (
         section_key,
         week_index,
         max(last_day) over (partition by tenant, person_key, section_key order by week_index) as last_active_date
-    from activity
+    from (
+        select tenant, person_key, section_key, week_index, last_day from activity
+        {% if touched -%}
+        union all
+        select tenant, person_key, section_key, from_week - 1, last_active_date from student where last_active_date is not null
+        {%- endif %}
+    )
 ),
 
 login as (
@@ -96,6 +129,9 @@ attempt as (
         count(distinct attempt.skill_key) as skill_count
     from {{ ref('fct_attempt') }} as attempt
     join student using (tenant, person_key, section_key)
+    {% if touched -%}
+    where attempt.responded_at >= {{ first_day }}
+    {%- endif %}
     group by all
 ),
 
