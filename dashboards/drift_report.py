@@ -21,7 +21,7 @@ t, tn = words.room(__name__)
 PATH = "/administrator-models/report"
 ROLE = "administrator"
 POLICY = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "default-src 'none'; sandbox allow-scripts; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'"
 )
 
@@ -42,9 +42,8 @@ async def show(request: Request) -> Response:
     if found is None:
         return PlainTextResponse(t("No sessions have been compared yet."), status_code=404)
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
-    if "save" in request.query_params:
-        headers["Content-Disposition"] = 'attachment; filename="drift.html"'
-    return FileResponse(found, media_type="text/html; charset=utf-8", headers=headers)
+    file_name = "drift.html" if "save" in request.query_params else None
+    return FileResponse(found, media_type="text/html", headers=headers, filename=file_name)
 
 
 ROUTES = [Route(PATH, show)]
