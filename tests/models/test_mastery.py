@@ -124,9 +124,12 @@ def test_one_by_one_equals_the_table(model: mastery.MasteryModel, attempts: pl.D
         assert scored[key]["is_mastered"] == (scored[key]["mastery"] >= 0.95)
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("by_item", [False, True])
 def test_later_answers_change_no_earlier_prediction(
-    model: mastery.MasteryModel, attempts: pl.DataFrame
+    attempts: pl.DataFrame, forgets: bool, by_item: bool
 ) -> None:
+    model = fit(attempts, forgets=forgets, by_item=by_item)
     cut = 10
     flipped = attempts.with_columns(
         is_correct=pl.when(pl.col("response_number") > cut)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import numpy as np
@@ -57,6 +58,41 @@ def test_outcomes_and_unregistration_change_no_feature() -> None:
         how="left",
     )
     assert risk.features(planted).equals(risk.features(WEEKS))
+
+
+def reads_the_end(make: Callable[[pl.DataFrame], pl.DataFrame]) -> bool:
+    """Whether features of the population change when those who left had stayed and the others leave long after, each with the other outcome."""
+    long_after = pl.lit(dt.date(2030, 1, 1))
+    later = OUTCOMES.with_columns(
+        unregistered_on=pl.when(pl.col("unregistered_on").is_null()).then(long_after),
+        is_adverse=~pl.col("is_adverse"),
+    )
+    seen, other = (make(outcomes).select(*KEYS, *risk.FEATURES) for outcomes in (OUTCOMES, later))
+    both = seen.join(other.select(KEYS), on=KEYS, how="semi").sort(KEYS)
+    assert len(both) > 1000
+    return not both.equals(other.join(seen.select(KEYS), on=KEYS, how="semi").sort(KEYS))
+
+
+def test_when_a_student_will_leave_changes_no_feature() -> None:
+    assert not reads_the_end(lambda outcomes: risk.labelled(WEEKS, outcomes))
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        (pl.col("unregistered_on") - pl.col("week_end_date")).dt.total_days(),
+        pl.col("unregistered_on").is_not_null(),
+        pl.col("is_adverse").mean().over("section_key", "week_index"),
+    ],
+    ids=["days until leaving", "whether leaving", "share of the class that ends badly"],
+)
+def test_a_planted_unregistration_is_found(leak: pl.Expr) -> None:
+    def leaky(outcomes: pl.DataFrame) -> pl.DataFrame:
+        dates = outcomes.select("section_key", "person_key", "unregistered_on")
+        rows = risk.labelled(WEEKS, outcomes).join(dates, on=["section_key", "person_key"])
+        return rows.with_columns(days_since_active=leak.cast(pl.Float32))
+
+    assert reads_the_end(leaky)
 
 
 def left_rows(rows: pl.DataFrame) -> int:
