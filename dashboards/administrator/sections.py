@@ -7,10 +7,13 @@ import dataclasses
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit, people_of
 from learnlake.errors import InputError
 from people import accounts, assignments, policy
+
+t, tn = words.room(__name__)
 
 
 def render(visit: Visit) -> None:
@@ -18,38 +21,43 @@ def render(visit: Visit) -> None:
     engine = people_of(visit.settings)
     found = assignments.list_discovered_sections(engine, visit.viewer.tenant)
     missing = [one for one in found if not one.teacher_count]
-    page.header(visit, "Sections without a teacher", _lead(found, missing))
+    page.header(visit, t("Sections without a teacher"), _lead(found, missing))
     if not found:
         states.empty(
-            "No section was discovered in statements",
-            "When a learning system names a course that no roster knows, it appears here with its learners.",
+            t("No section was discovered in statements"),
+            t(
+                "When a learning system names a course that no roster knows, it appears here with its learners."
+            ),
         )
         return
     _assign(visit, missing or found)
-    page.section("All discovered sections", "Learners and teachers as of this moment.")
+    page.section(t("All discovered sections"), t("Learners and teachers as of this moment."))
     tables.table(
         pl.DataFrame([dataclasses.asdict(one) for one in found]),
         {
-            "title": "Section",
-            "platform": "Platform",
-            "student_count": "Learners",
-            "teacher_count": "Teachers",
-            "iri": "Named in statements as",
+            "title": t("Section"),
+            "platform": t("Platform"),
+            "student_count": t("Learners"),
+            "teacher_count": t("Teachers"),
+            "iri": t("Named in statements as"),
         },
         file_name="discovered-sections",
-        alt="Discovered sections with learners and teachers",
+        alt=t("Discovered sections with learners and teachers"),
     )
 
 
 def _lead(found: list[assignments.DiscoveredSection], missing: list[assignments.DiscoveredSection]) -> str:
     if not found:
-        return "Nothing to assign: every section comes from a roster."
+        return t("Nothing to assign: every section comes from a roster.")
     if not missing:
-        return "Every discovered section has a teacher. You can add another one below."
+        return t("Every discovered section has a teacher. You can add another one below.")
     learners = sum(one.student_count for one in missing)
-    return (
-        f"Give {page.count(len(missing), 'section', 'sections')} a teacher: nobody sees the work of their "
-        f"{page.count(learners, 'learner', 'learners')} until then."
+    whose = tn("{count} learner", "{count} learners", learners)
+    return tn(
+        "Give {count} section a teacher: nobody sees the work of their {learners} until then.",
+        "Give {count} sections a teacher: nobody sees the work of their {learners} until then.",
+        len(missing),
+        learners=whose,
     )
 
 
@@ -59,27 +67,30 @@ def _assign(visit: Visit, offered: list[assignments.DiscoveredSection]) -> None:
         st.success(done, icon=":material/check:")
     engine = people_of(visit.settings)
     titles = {
-        one.section_key: f"{one.title} · {one.student_count:,} learners · {one.platform}" for one in offered
+        one.section_key: " · ".join(
+            (one.title, tn("{count} learner", "{count} learners", one.student_count), one.platform)
+        )
+        for one in offered
     }
     logins = [
         one.login for one in accounts.list_accounts(engine, tenant=visit.viewer.tenant) if one.person_key
     ]
     with st.form("assign"):
         section_key = st.selectbox(
-            "Section", list(titles), format_func=lambda key: titles[key], key="assign_section"
+            t("Section"), list(titles), format_func=lambda key: titles[key], key="assign_section"
         )
         login = st.selectbox(
-            "Teacher's log-in",
+            t("Teacher's log-in"),
             logins,
             index=None,
             key="assign_login",
-            help="Accounts that belong to a person",
+            help=t("Accounts that belong to a person"),
         )
-        is_sent = st.form_submit_button("Assign", type="primary", icon=":material/person_add:")
+        is_sent = st.form_submit_button(t("Assign"), type="primary", icon=":material/person_add:")
     if not is_sent:
         return
     if not login:
-        st.warning("Choose the teacher's log-in first.", icon=":material/person_search:")
+        st.warning(t("Choose the teacher's log-in first."), icon=":material/person_search:")
         return
     policy.check_action(visit.door.scope(), "assign-teacher")
     try:
@@ -94,8 +105,10 @@ def _assign(visit: Visit, offered: list[assignments.DiscoveredSection]) -> None:
     except InputError as error:
         st.error(f"{error.what} {error.mend or ''}", icon=":material/error:")
         return
-    outcome = "now teaches" if is_new else "already teaches"
+    title = next(one.title for one in offered if one.section_key == section_key)
     st.session_state["assigned"] = (
-        f"{login} {outcome} {titles[section_key].split(' · ')[0]}, and sees it at once."
+        t("{login} now teaches {section}, and sees it at once.", login=login, section=title)
+        if is_new
+        else t("{login} already teaches {section}, and sees it at once.", login=login, section=title)
     )
     st.rerun()

@@ -17,7 +17,7 @@ _WORDS = re.compile(r"[A-Za-z]{2,}[’']?[a-z]*[,.:;!?]?[  ]+[A-Za-z(]|^[A-Z][a-
 _NO_PAGE = {"catalogues.py", "design.py", "guard.py", "recording.py", "words.py"}
 """Modules without a text for readers: a developer's tool, styles, headers, what goes to the LRS, the names of languages."""
 _NO_TEXT = {"Learnlake", "ddd D MMM", "D MMM YYYY"}
-_HEADER = "default-src"
+_HEADERS = ("default-src", "sandbox ", "attachment; ", "text/html; ")
 
 
 def find(path: Path) -> list[str]:
@@ -40,7 +40,7 @@ def _texts(node: ast.JoinedStr | ast.Constant) -> Iterator[str]:
         whole = node.value
     else:
         return
-    if _SQL.match(whole) or whole in _NO_TEXT or whole.startswith((":material/", "http", _HEADER)):
+    if _SQL.match(whole) or whole in _NO_TEXT or whole.startswith((":material/", "http", *_HEADERS)):
         return
     for text in [*_SPOKEN.findall(whole), *_TAG.split(whole)]:
         shown = text.replace(_VALUE, " ").replace("**", "").strip()
