@@ -70,7 +70,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         middleware=[Middleware(SmallBodies, seconds=settings.body_timeout_seconds)],
-        routes=[
+        routes=[  # tried in this order: the predictions are asked for most
+            *predictions.routes(_answering),
             Route("/health", _health, methods=["GET"]),
             Route("/ready", _answering(_ready), methods=["GET"]),
             Route("/openapi.json", _described, methods=["GET"]),
@@ -79,7 +80,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/v1/me", _answering(_me), methods=["GET"]),
             Route("/v1/marts", _answering(_marts), methods=["GET"]),
             Route("/v1/marts/{mart}", _answering(_mart), methods=["GET"]),
-            *predictions.routes(_answering),
             *oneroster.routes(),
             *scim.routes(),
         ],

@@ -160,11 +160,11 @@ def _made(
 def routes(answering: Callable[[Answer], Answer]) -> list[Route]:
     """The prediction routes; `answering` turns our errors into answers."""
     return [
-        Route("/v1/people/key", answering(_key), methods=["POST"]),
         Route(f"{BASE}/mastery", answering(_mastery), methods=["GET"]),
         Route(f"{BASE}/answers", answering(_answer), methods=["POST"]),
         Route(f"{BASE}/next-activities", answering(_rows), methods=["GET"]),
         Route(f"{BASE}/risk", answering(_rows), methods=["GET"]),
+        Route("/v1/people/key", answering(_key), methods=["POST"]),
     ]
 
 
