@@ -178,6 +178,13 @@ def number(value: float, *, decimals: int = 0) -> str:
     return numbers.format_decimal(round(value, decimals), locale=current())
 
 
+def fixed(value: float, *, decimals: int, is_signed: bool = False) -> str:
+    """1,234.50: with all `decimals` places, and with its sign, + or -, where it tells a change."""
+    places = "#,##0." + "0" * decimals
+    shape = f"+{places};-{places}" if is_signed else places
+    return numbers.format_decimal(round(value, decimals), format=shape, locale=current())
+
+
 def percent(share: float) -> str:
     """0.874 as 87%."""
     return numbers.format_percent(share, locale=current())
