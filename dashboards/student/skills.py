@@ -17,11 +17,11 @@ t, tn = words.room(__name__)
 def render(visit: Visit) -> None:
     """The page: finding, bars by course, table."""
     found, is_moved = _moved(visit, learner.mastery(visit, visit.me))
-    page.header(visit, "My skills", _lead(found))
+    page.header(visit, t("My skills"), _lead(found))
     if found.is_empty():
         states.empty(
-            "No skills yet",
-            "Your first answers to questions whose skills are in the catalogue make this page fill up.",
+            t("No skills yet"),
+            t("Your first answers to questions whose skills are in the catalogue make this page fill up."),
         )
         return
     if is_moved:
@@ -29,20 +29,20 @@ def render(visit: Visit) -> None:
             t("The answers that you gave under Practise since the last update are counted in already.")
         )
     learner.show_mastery(visit, found)
-    with st.expander("The figures behind the bars"):
+    with st.expander(t("The figures behind the bars")):
         tables.table(
             found.with_columns((100 * pl.col("mastery")).round(1).alias("mastery_pct")),
             {
-                "course": "Course",
-                "skill": "Skill",
-                "band": "Mastery",
-                "mastery_pct": "Probability (%)",
-                "correct_count": "Right answers",
-                "opportunity_count": "Answers",
-                "last_attempt_at": "Last answer",
+                "course": t("Course"),
+                "skill": t("Skill"),
+                "band": t("Mastery"),
+                "mastery_pct": t("Probability (%)"),
+                "correct_count": t("Right answers"),
+                "opportunity_count": t("Answers"),
+                "last_attempt_at": t("Last answer"),
             },
             file_name="my-skills",
-            alt="My mastery of every skill practised",
+            alt=t("My mastery of every skill practised"),
         )
 
 
@@ -68,12 +68,19 @@ def _moved(visit: Visit, found: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
 
 def _lead(found: pl.DataFrame) -> str:
     if found.is_empty():
-        return "Here you will see which skills you have mastered and which come next."
+        return t("Here you will see which skills you have mastered and which come next.")
     mastered = int(found["is_mastered"].sum())
     closest = found.filter(~pl.col("is_mastered")).sort("mastery", descending=True)
     if closest.is_empty():
-        return f"You have mastered all {found.height} skills that you have practised."
-    return (
-        f"You have mastered {mastered} of {found.height} skills. Closest to being next: "
-        f"“{closest['skill'][0]}” ({closest['mastery'][0]:.0%})."
+        return tn(
+            "You have mastered all {count} skills that you have practised.",
+            "You have mastered all {count} skills that you have practised.",
+            found.height,
+        )
+    return t(
+        "You have mastered {mastered} of {count} skills. Closest to being next: “{skill}” ({mastery}).",
+        mastered=mastered,
+        count=found.height,
+        skill=closest["skill"][0],
+        mastery=page.share(closest["mastery"][0]),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboards import inbox, learner
+from dashboards import inbox, learner, words
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.student import achievements, preferences
 from dashboards.visit import Visit
+
+t, tn = words.room(__name__)
 
 
 def render(visit: Visit) -> None:
@@ -16,23 +18,28 @@ def render(visit: Visit) -> None:
     me = visit.me
     proposed = learner.next_activities(visit, me)
     due = learner.due_soon(visit, me)
-    page.header(visit, "What next", _lead(proposed, due))
+    page.header(visit, t("What next"), _lead(proposed, due))
     achievements.bar(visit)
     inbox.show(visit)
     if proposed.is_empty():
         states.empty(
-            "No proposal yet",
-            "Proposals appear after your first answers in a course whose skills are in the catalogue.",
+            t("No proposal yet"),
+            t("Proposals appear after your first answers in a course whose skills are in the catalogue."),
         )
     else:
         learner.show_next(proposed)
         page.how_worked_out(
-            "Proposed are activities for the skills where practice helps you most now. Doing something else is fine.\n\n"
+            t(
+                "Proposed are activities for the skills where practice helps you most now. Doing something else is fine."
+            )
+            + "\n\n"
             + notes.definitions(
-                Why="prd_next_activity.why",
-                Order="prd_next_activity.rank",
-                Kind="prd_next_activity.kind",
-                Chance="prd_next_activity.chance",
+                **{
+                    t("Why"): "prd_next_activity.why",
+                    t("Order"): "prd_next_activity.rank",
+                    t("Kind"): "prd_next_activity.kind",
+                    t("Chance"): "prd_next_activity.chance",
+                }
             )
         )
     preferences.show(visit)
@@ -42,23 +49,34 @@ def render(visit: Visit) -> None:
 
 def _lead(proposed: pl.DataFrame, due: pl.DataFrame) -> str:
     first = proposed.row(0, named=True) if proposed.height else None
-    start = f"Start with “{first['title'] or first['skill']}”" if first else "Look at what is due"
+    start = (
+        t("Start with “{title}”.", title=str(first["title"] or first["skill"]))
+        if first
+        else t("Look at what is due.")
+    )
     if due.is_empty():
-        return f"{start}. Nothing is due in the next two weeks."
+        return f"{start} {t('Nothing is due in the next two weeks.')}"
     soonest = due.row(0, named=True)
-    return f"{start}. Next deadline: “{soonest['title']}” on {page.short_day(soonest['due_date'])}."
+    deadline = t(
+        "Next deadline: “{title}” on {day}.",
+        title=str(soonest["title"]),
+        day=page.short_day(soonest["due_date"]),
+    )
+    return f"{start} {deadline}"
 
 
 def _due(due: pl.DataFrame) -> None:
     if due.is_empty():
         return
-    page.section(f"{due.height} due in the next two weeks")
+    page.section(tn("{count} due in the next two weeks", "{count} due in the next two weeks", due.height))
     tables.table(
         due,
-        {"due_date": "Due", "title": "What", "course_title": "Course"},
+        {"due_date": t("Due"), "title": t("What"), "course_title": t("Course")},
         file_name="due",
-        config={"Due": st.column_config.DateColumn(format="ddd D MMM", width="small")},
-        alt="What is due in the next two weeks, soonest first",
+        config={
+            t("Due"): st.column_config.DateColumn(format=tables.day_format(has_weekday=True), width="small")
+        },
+        alt=t("What is due in the next two weeks, soonest first"),
     )
 
 
@@ -71,29 +89,43 @@ def _week(visit: Visit, me: str) -> None:
         return
     now = weeks.row(-1, named=True)
     before = weeks.row(-2, named=True) if weeks.height > 1 else {}
-    when = "this week so far" if not now["is_complete"] else f"in week {now['week_index']}"
-    page.section(f"My work {when}", _week_note(now))
+    is_over = bool(now["is_complete"])
+    page.section(
+        t("My work in week {week}", week=now["week_index"]) if is_over else t("My work this week so far"),
+        t(
+            "Week {week} of the term: {first} to {last}.",
+            week=now["week_index"],
+            first=page.short_day(now["week_start_date"]),
+            last=page.short_day(now["week_end_date"]),
+        ),
+    )
     page.tiles(
-        _tile("Minutes of work", now["minutes_active"], before.get("minutes_active")),
-        _tile("Answers", now["attempt_count"], before.get("attempt_count")),
-        page.Tile("Right answers", page.share(now["correct_share"])),
-        _tile("Days with work", now["active_days"], before.get("active_days")),
+        _tile(t("Minutes of work"), now["minutes_active"], before.get("minutes_active")),
+        _tile(t("Answers"), now["attempt_count"], before.get("attempt_count")),
+        page.Tile(t("Right answers"), page.share(now["correct_share"])),
+        _tile(t("Days with work"), now["active_days"], before.get("active_days")),
     )
-    minutes = now["minutes_active"] or 0
+    minutes = round(now["minutes_active"] or 0)
     charts.figure(
-        f"{minutes:.0f} minutes {when}",
-        "My minutes active in the learning systems, by week of the term"
-        + ("" if now["is_complete"] else " (the last week is not over yet)"),
-        charts.weekly_line(weeks, y="minutes_active", y_title="Minutes"),
-        text="Line chart of my minutes of work by week.",
-        how=notes.definitions(Minutes="msr_student_week.minutes_active"),
+        tn(
+            "{count} minutes in week {week}",
+            "{count} minutes in week {week}",
+            minutes,
+            week=now["week_index"],
+        )
+        if is_over
+        else tn("{count} minutes this week so far", "{count} minutes this week so far", minutes),
+        t("My minutes active in the learning systems, by week of the term")
+        if is_over
+        else t(
+            "My minutes active in the learning systems, by week of the term (the last week is not over yet)"
+        ),
+        charts.weekly_line(weeks, y="minutes_active", y_title=t("Minutes")),
+        text=t("Line chart of my minutes of work by week."),
+        how=notes.definitions(**{t("Minutes"): "msr_student_week.minutes_active"}),
     )
-
-
-def _week_note(now: dict) -> str:
-    return f"Week {now['week_index']} of the term: {page.short_day(now['week_start_date'])} to {page.short_day(now['week_end_date'])}."
 
 
 def _tile(label: str, value: float | None, before: float | None) -> page.Tile:
-    note = f"The week before: {before:,.0f}" if before is not None else None
-    return page.Tile(label, f"{value or 0:,.0f}", help=note)
+    note = t("The week before: {value}", value=words.number(before)) if before is not None else None
+    return page.Tile(label, words.number(value or 0), help=note)

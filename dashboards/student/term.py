@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from dashboards import learner
+from dashboards import learner, words
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit
+
+t, tn = words.room(__name__)
 
 
 def render(visit: Visit) -> None:
@@ -14,43 +16,57 @@ def render(visit: Visit) -> None:
     me = visit.me
     session = learner.newest_session(visit, me)
     results = learner.results(visit, me)
-    page.header(visit, "My term", _lead(session, results))
+    page.header(visit, t("My term"), _lead(session, results))
     if session is None:
         states.empty(
-            "No term yet", "This page fills up when you are enrolled in a class and its term has begun."
+            t("No term yet"),
+            t("This page fills up when you are enrolled in a class and its term has begun."),
         )
         return
-    page.section("Attendance")
+    page.section(t("Attendance"))
     learner.show_attendance(learner.weeks(visit, me, session["session_key"]))
-    page.section("Handed in", "Newest first, at most 30.")
+    page.section(t("Handed in"), t("Newest first, at most 30."))
     if results.is_empty():
         states.empty(
-            "Nothing handed in yet", "Quizzes, tests and assignments appear here when you hand them in."
+            t("Nothing handed in yet"),
+            t("Quizzes, tests and assignments appear here when you hand them in."),
         )
         return
     tables.table(
         learner.with_timeliness(results),
         {
-            "submitted_date": "Handed in",
-            "title": "What",
-            "course_title": "Course",
-            "score_pct": "Score (%)",
-            "timeliness": "In time?",
+            "submitted_date": t("Handed in"),
+            "title": t("What"),
+            "course_title": t("Course"),
+            "score_pct": t("Score (%)"),
+            "timeliness": t("In time?"),
         },
         file_name="my-results",
-        alt="What I handed in, newest first",
+        alt=t("What I handed in, newest first"),
     )
 
 
 def _lead(session: dict | None, results: pl.DataFrame) -> str:
     if session is None:
-        return "Here you will see your attendance and your results."
+        return t("Here you will see your attendance and your results.")
     scored = results.filter(pl.col("score_scaled").is_not_null())
     if scored.is_empty():
-        return f"Your attendance and results in {session['title'] or 'this term'}."
+        if session["title"]:
+            return t("Your attendance and results in {term}.", term=session["title"])
+        return t("Your attendance and results in this term.")
     late = results.filter(pl.col("days_late") > 0).height
-    lateness = "all of them on time" if not late else f"{late} of them late"
-    return (
-        f"Your last {scored.height} results average {scored['score_scaled'].sum() / scored.height:.0%}, {lateness}. "
-        "Check below what is missing."
+    mean = page.share(float(scored["score_scaled"].sum()) / scored.height)
+    if not late:
+        return tn(
+            "Your last {count} results average {mean}, all of them on time. Check below what is missing.",
+            "Your last {count} results average {mean}, all of them on time. Check below what is missing.",
+            scored.height,
+            mean=mean,
+        )
+    return tn(
+        "Your last {count} results average {mean}, {late} of them late. Check below what is missing.",
+        "Your last {count} results average {mean}, {late} of them late. Check below what is missing.",
+        scored.height,
+        mean=mean,
+        late=late,
     )
