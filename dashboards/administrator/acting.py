@@ -11,13 +11,25 @@ from typing import TypedDict
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.components import page, tables
 from dashboards.visit import ROLE_NAMES, Visit, people_of
+from dashboards.words import mark
 from learnlake.errors import LearnlakeError
 from people import policy, search
 
+t, tn = words.room(__name__)
 MOST = 50
 """So many people are listed; whoever looks for one adds a word."""
+_WITHIN = {
+    "student": mark("student"),
+    "teacher": mark("teacher"),
+    "assistant": mark("teaching assistant"),
+    "guardian": mark("guardian"),
+    "principal": mark("principal"),
+    "administrator": mark("administrator"),
+    "analyst": mark("analyst"),
+}
 _KEY = re.compile(r"(?:p_[\w-]+|account:\d+|operator:\d+|unknown)")
 
 
@@ -64,24 +76,28 @@ def report() -> None:
 
 
 def choose_person(
-    visit: Visit, *, param: str, label: str = "Name, log-in, roster id or key", takes_keys: bool = False
+    visit: Visit, *, param: str, label: str | None = None, takes_keys: bool = False
 ) -> str | None:
     """Let the reader look for somebody and choose; the key is kept in the address as `?param=KEY`, what was typed is not.
 
     `takes_keys`: a key of the audit trail that belongs to nobody known (an operator, an erased person) is taken as it is.
     """
     text = st.text_input(
-        label, key=f"find_{param}", help="Any part of it; several words find whoever has them all"
+        label or t("Name, log-in, roster id or key"),
+        key=f"find_{param}",
+        help=t("Any part of it; several words find whoever has them all"),
     )
     chosen: str | None = st.query_params.get(param)
     if not text.strip():
         return _chosen(visit, param, chosen) if chosen else None
     if takes_keys and _KEY.fullmatch(text.strip()):
         return _keep(param, text.strip())
-    with st.spinner("Looking …"):
+    with st.spinner(t("Looking …")):
         found = search.find(people_of(visit.settings), visit.viewer.tenant, text, limit=MOST)
     if not found:
-        st.warning("Nobody is called that. Try a part of the name, or the log-in.", icon=":material/search:")
+        st.warning(
+            t("Nobody is called that. Try a part of the name, or the log-in."), icon=":material/search:"
+        )
         return _keep(param, None)
     if len(found) == 1:
         return _keep(param, found[0].key)
@@ -89,7 +105,11 @@ def choose_person(
     widget = f"choose_{param}"
     if st.session_state.get(widget) not in labels:
         st.session_state.pop(widget, None)
-    many = f"{MOST} or more people: choose, or add a word" if len(found) == MOST else f"{len(found)} people"
+    many = (
+        t("{count} or more people: choose, or add a word", count=MOST)
+        if len(found) == MOST
+        else tn("{count} person", "{count} people", len(found))
+    )
     index = list(labels).index(chosen) if chosen in labels else None
     return _keep(
         param,
@@ -99,7 +119,7 @@ def choose_person(
             index=index,
             format_func=lambda key: labels[key],
             key=widget,
-            placeholder="Choose one",
+            placeholder=t("Choose one"),
         ),
     )
 
@@ -107,7 +127,12 @@ def choose_person(
 def _chosen(visit: Visit, param: str, key: str) -> str | None:
     """Who is chosen by the address, with a way to leave the choice."""
     name = search.names_of(people_of(visit.settings), visit.viewer.tenant, [key]).get(key, key)
-    if st.button(f"Chosen: {plain(name)}", icon=":material/close:", help="Leave out", key=f"leave_{param}"):
+    if st.button(
+        t("Chosen: {name}", name=plain(name)),
+        icon=":material/close:",
+        help=t("Leave out"),
+        key=f"leave_{param}",
+    ):
         st.query_params.pop(param, None)
         st.rerun()
     return key
@@ -124,15 +149,21 @@ def people_table(found: list[search.Found], *, file_name: str, alt: str) -> None
         {
             "name": one.name,
             "logins": ", ".join(one.logins),
-            "role": _role_name(one.roster_role),
-            "state": "in the roster" if one.is_active and one.roster_role else _state(one),
+            "role": role_name(one.roster_role),
+            "state": t("in the roster") if one.is_active and one.roster_role else _state(one),
             "key": one.key,
         }
         for one in found
     ]
     tables.table(
         pl.DataFrame(rows),
-        {"name": "Name", "logins": "Log-ins", "role": "Roster's role", "state": "State", "key": "Key"},
+        {
+            "name": t("Name"),
+            "logins": t("Log-ins"),
+            "role": t("Roster's role"),
+            "state": t("State"),
+            "key": t("Key"),
+        },
         file_name=file_name,
         alt=alt,
     )
@@ -152,13 +183,19 @@ def _keep(param: str, key: str | None) -> str | None:
 
 
 def _label(one: search.Found) -> str:
-    parts = [one.name, _role_name(one.roster_role), ", ".join(one.logins), "" if one.is_active else "gone"]
+    parts = [one.name, role_name(one.roster_role), ", ".join(one.logins), "" if one.is_active else t("gone")]
     return " · ".join(part for part in parts if part) + f" · …{one.key[-4:]}"
 
 
-def _role_name(role: str | None) -> str:
-    return ROLE_NAMES.get(role or "", role or "")
+def role_name(role: str | None) -> str:
+    """A role as a label; nothing for none."""
+    return t(ROLE_NAMES.get(role, role)) if role else ""
+
+
+def role_within(role: str) -> str:
+    """A role as it is written within a sentence."""
+    return t(_WITHIN[role])
 
 
 def _state(one: search.Found) -> str:
-    return "account only" if one.roster_role is None else "gone from the roster"
+    return t("account only") if one.roster_role is None else t("gone from the roster")

@@ -7,23 +7,26 @@ import datetime as dt
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.administrator import acting
 from dashboards.administrator.acting import Outcome
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit
+from dashboards.words import mark
 from learnlake import audit
 from learnlake.errors import InputError, LearnlakeError
 from learnlake.operations import Work, operations
 from people import policy
 
+t, _tn = words.room(__name__)
 STEPS = {
-    "plan": "Finding what is held",
-    "scan": "Reading every file by its format, for what may be left",
+    "plan": mark("Finding what is held"),
+    "scan": mark("Reading every file by its format, for what may be left"),
 }
 FATES = {
-    "removed": "goes",
-    "rewritten": "stays, without this person's keys",
-    "kept": "stays, as the law lets it",
+    "removed": mark("goes"),
+    "rewritten": mark("stays, without this person's keys"),
+    "kept": mark("stays, as the law lets it"),
 }
 POLL_SECONDS = 1.0
 
@@ -32,15 +35,17 @@ def ask(visit: Visit, key: str, name: str, *, is_asked: bool) -> None:
     """Two steps: look at what would go, then type the name. `is_asked`: the family has asked for it."""
     if not is_asked:
         st.write(
-            "Nobody has asked for this erasure. Note the request first, so that it is known who wants it."
+            t("Nobody has asked for this erasure. Note the request first, so that it is known who wants it.")
         )
         return
     st.write(
-        "**Step 1.** Look at what is held. Statements, documents, roster, log-in, predictions and logs of this person go, and never come back. "
-        "Stop the sources that still send statements of this person first."
+        t(
+            "**Step 1.** Look at what is held. Statements, documents, roster, log-in, predictions and logs of this person go, and never come back. "
+            "Stop the sources that still send statements of this person first."
+        )
     )
-    if st.button("Show what would go", icon=":material/search:", key="erase_plan"):
-        with st.spinner("Looking into every room …"):
+    if st.button(t("Show what would go"), icon=":material/search:", key="erase_plan"):
+        with st.spinner(t("Looking into every room …")):
             try:
                 policy.check_action(visit.door.scope(), "erase-person")
                 found = operations().plan(visit.settings, visit.viewer.tenant, key)
@@ -55,7 +60,7 @@ def ask(visit: Visit, key: str, name: str, *, is_asked: bool) -> None:
             "room": room,
             "what": one.what,
             "count": one.count,
-            "fate": FATES[one.fate],
+            "fate": t(FATES[one.fate]),
             "why": one.why,
         }
         for room, found in planned[1].items()
@@ -73,21 +78,27 @@ def ask(visit: Visit, key: str, name: str, *, is_asked: bool) -> None:
                 "why": pl.String,
             },
         ),
-        {"room": "Room", "what": "What", "count": "How many", "fate": "What happens", "why": "Why"},
+        {
+            "room": t("Room"),
+            "what": t("What"),
+            "count": t("How many"),
+            "fate": t("What happens"),
+            "why": t("Why"),
+        },
         file_name="erasure-plan",
-        alt="What is held on this person and what erasing does with it",
+        alt=t("What is held on this person and what erasing does with it"),
     )
-    st.write("**Step 2.** Type the person's name as it stands above.")
+    st.write(t("**Step 2.** Type the person's name as it stands above."))
     with st.form("erase"):
-        typed = st.text_input("Name of the person to be erased", key="erase_typed", autocomplete="off")
-        is_sent = st.form_submit_button("Erase for good", type="primary", icon=":material/delete_forever:")
+        typed = st.text_input(t("Name of the person to be erased"), key="erase_typed", autocomplete="off")
+        is_sent = st.form_submit_button(t("Erase for good"), type="primary", icon=":material/delete_forever:")
     if is_sent:
         acting.carry_out(visit, "erase-person", lambda: _begin(visit, key, name, typed))
 
 
 def _begin(visit: Visit, key: str, name: str, typed: str) -> Outcome:
     if typed.strip() != name:
-        raise InputError("That is not the name", mend="type it as it stands above, or leave the page")
+        raise InputError(t("That is not the name"), mend=t("type it as it stands above, or leave the page"))
     tenant, actor = visit.viewer.tenant, visit.viewer.viewer_key
     operations().start_erasure(visit.settings, tenant, key, requested_by=actor)
     entry = audit.AuditEntry(tenant, actor, "order-erasure", f"person:{key}", visit.door.source)
@@ -96,7 +107,7 @@ def _begin(visit: Visit, key: str, name: str, typed: str) -> Outcome:
     st.query_params.pop("person", None)
     st.session_state["erasure_watched"] = True
     return Outcome(
-        "The erasure has begun. You may leave this page; it goes on, and the receipt will stand below."
+        t("The erasure has begun. You may leave this page; it goes on, and the receipt will stand below.")
     )
 
 
@@ -118,17 +129,20 @@ def progress(visit: Visit) -> None:
     if broken and not (work and work.is_running):
         began = dt.datetime.fromisoformat(broken)
         st.warning(
-            f"An erasure that began on {acting.utc(began)} was broken off. No other can begin before it is finished.",
+            t(
+                "An erasure that began on {moment} was broken off. No other can begin before it is finished.",
+                moment=acting.utc(began),
+            ),
             icon=":material/pause_circle:",
         )
-        if st.button("Finish it", icon=":material/play_circle:", type="primary", key="erase_resume"):
+        if st.button(t("Finish it"), icon=":material/play_circle:", type="primary", key="erase_resume"):
             acting.carry_out(visit, "erase-person", lambda: _resume(visit))
 
 
 def _resume(visit: Visit) -> Outcome:
     operations().resume_erasure(visit.settings)
     st.session_state["erasure_watched"] = True
-    return Outcome("The erasure goes on where it was.")
+    return Outcome(t("The erasure goes on where it was."))
 
 
 def _watch(visit: Visit) -> None:
@@ -148,30 +162,42 @@ def _watch(visit: Visit) -> None:
 def _show(work: Work) -> None:
     if work.is_running:
         done = sum(of > 0 and reached >= of for _, reached, of, _ in work.steps)
-        now = work.steps[-1] if work.steps else ("plan", 0, 1, "")
-        label = STEPS.get(now[0], f"Room {now[0]}")
-        st.progress(min(0.95, 0.05 + 0.13 * done), text=f"Erasing. {label} {now[3]}".strip())
+        name, _, _, detail = work.steps[-1] if work.steps else ("plan", 0, 1, "")
+        st.progress(min(0.95, 0.05 + 0.13 * done), text=t("Erasing. {step}", step=step_label(name, detail)))
     elif work.error:
         mend = f" {work.error.mend}." if work.error.mend else ""
-        st.error(f"The erasure stopped: {work.error.what}.{mend}", icon=":material/error:")
+        stopped = t("The erasure stopped: {why}.", why=work.error.what)
+        st.error(f"{stopped}{mend}", icon=":material/error:")
     else:
         st.success(
-            f"The erasure has ended; its receipt is {work.receipt_id}, below.", icon=":material/verified:"
+            t("The erasure has ended; its receipt is {receipt}, below.", receipt=str(work.receipt_id)),
+            icon=":material/verified:",
         )
+
+
+def step_label(name: str, detail: str) -> str:
+    """What is done now: a named step's own words, else the room and what is done in it."""
+    if name in STEPS:
+        return t(STEPS[name])
+    return t("Room {name} {detail}", name=name, detail=detail).strip()
 
 
 def receipts(visit: Visit) -> None:
     """Every receipt of this tenant, to be downloaded as it was signed."""
     page.section(
-        "Receipts of erasures",
-        "Signed, and naming the person by a keyed hash only: whoever holds the old key can tell that it is this one.",
+        t("Receipts of erasures"),
+        t(
+            "Signed, and naming the person by a keyed hash only: whoever holds the old key can tell that it is this one."
+        ),
     )
     try:
         found = operations().receipts(visit.settings, visit.viewer.tenant)
     except LearnlakeError:
         return
     if not found:
-        states.empty("Nobody has been erased yet", "Each erasure ends with a receipt, here and in receipts/.")
+        states.empty(
+            t("Nobody has been erased yet"), t("Each erasure ends with a receipt, here and in receipts/.")
+        )
         return
     tables.table(
         pl.DataFrame(
@@ -179,28 +205,28 @@ def receipts(visit: Visit) -> None:
                 {
                     "id": one.erasure_id,
                     "at": dt.datetime.fromisoformat(one.finished_at).replace(tzinfo=None),
-                    "state": "complete" if one.is_complete else "something was left",
-                    "signature": "right" if one.is_genuine else "wrong: not this file as it was signed",
+                    "state": t("complete") if one.is_complete else t("something was left"),
+                    "signature": t("right") if one.is_genuine else t("wrong: not this file as it was signed"),
                     "by": one.requested_by,
                 }
                 for one in found
             ]
         ),
         {
-            "id": "Receipt",
-            "at": "Ended (UTC)",
-            "state": "State",
-            "signature": "Signature",
-            "by": "Ordered by",
+            "id": t("Receipt"),
+            "at": t("Ended (UTC)"),
+            "state": t("State"),
+            "signature": t("Signature"),
+            "by": t("Ordered by"),
         },
         file_name="receipts",
-        alt="Receipts of erasures, newest first",
+        alt=t("Receipts of erasures, newest first"),
     )
     by_id = {one.erasure_id: one for one in found}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Receipt", list(by_id), key="receipt")
+        chosen = st.selectbox(t("Receipt"), list(by_id), key="receipt")
         st.download_button(
-            "Download the signed receipt",
+            t("Download the signed receipt"),
             by_id[chosen].content,
             file_name=f"erasure-{chosen}.json",
             mime="application/json",

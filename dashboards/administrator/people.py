@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboards import words
 from dashboards.administrator import acting, card
 from dashboards.administrator.acting import Outcome
 from dashboards.components import page, states
-from dashboards.visit import ROLE_NAMES, Visit, people_of
+from dashboards.visit import Visit, people_of
 from people import accounts, assignments, roles, search
 
+t, tn = words.room(__name__)
 PAGE = "administrator-people"
 
 
@@ -17,7 +19,7 @@ def render(visit: Visit) -> None:
     """The page: who is locked out, the search, one person's card, the form for a new account."""
     engine, tenant = people_of(visit.settings), visit.viewer.tenant
     locked = search.locked_out(engine, tenant)
-    page.header(visit, "People", _lead(locked))
+    page.header(visit, t("People"), _lead(locked))
     acting.report()
     _locked(locked)
     key = acting.choose_person(visit, param="person")
@@ -26,11 +28,13 @@ def render(visit: Visit) -> None:
         visit.audit_view(known.key, PAGE)
         card.show(visit, known)
     elif key:
-        states.empty("Nobody is known under this key", "Look for the person by name.")
+        states.empty(t("Nobody is known under this key"), t("Look for the person by name."))
     elif not st.session_state.get("find_person"):
         states.empty(
-            "Nobody is chosen yet",
-            "Type a part of a name, a log-in or the roster's id above. Each card that you open is noted in the audit trail.",
+            t("Nobody is chosen yet"),
+            t(
+                "Type a part of a name, a log-in or the roster's id above. Each card that you open is noted in the audit trail."
+            ),
         )
     _by_role(visit)
     _new_account(visit, known)
@@ -38,18 +42,25 @@ def render(visit: Visit) -> None:
 
 def _lead(locked: list) -> str:
     if locked:
-        return (
-            f"{page.count(len(locked), 'account is', 'accounts are')} locked after wrong passwords: make sure who it is, "
-            "then let them in or give them a new password."
+        return tn(
+            "{count} account is locked after wrong passwords: make sure who it is, "
+            "then let them in or give them a new password.",
+            "{count} accounts are locked after wrong passwords: make sure who it is, "
+            "then let them in or give them a new password.",
+            len(locked),
         )
-    return "Nobody is locked out. Look for a person to see what they may do, to change it, or to help them back in."
+    return t(
+        "Nobody is locked out. Look for a person to see what they may do, to change it, or to help them back in."
+    )
 
 
 def _locked(locked: list) -> None:
     for key, login, until in locked[:10]:
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.markdown(f"**{acting.plain(login)}** is locked until {acting.utc(until)}")
-        if right.button("Open", key=f"open_{key}", icon=":material/person:"):
+        left.markdown(
+            t("**{login}** is locked until {moment}", login=acting.plain(login), moment=acting.utc(until))
+        )
+        if right.button(t("Open"), key=f"open_{key}", icon=":material/person:"):
             st.session_state.pop("find_person", None)
             st.query_params["person"] = key
             st.rerun()
@@ -57,13 +68,15 @@ def _locked(locked: list) -> None:
 
 def _by_role(visit: Visit) -> None:
     page.section(
-        "Who holds a role",
-        "Roles that count today, from the roster or given here. Check who is an administrator now and then.",
+        t("Who holds a role"),
+        t(
+            "Roles that count today, from the roster or given here. Check who is an administrator now and then."
+        ),
     )
-    names = {role: ROLE_NAMES[role] for role in ("administrator", "principal", "analyst", "teacher")}
+    names = {role: acting.role_name(role) for role in ("administrator", "principal", "analyst", "teacher")}
     wanted = st.query_params.get("role", "administrator")
     role = st.segmented_control(
-        "Role",
+        t("Role"),
         list(names),
         default=wanted if wanted in names else "administrator",
         format_func=lambda one: names[one],
@@ -74,32 +87,49 @@ def _by_role(visit: Visit) -> None:
         st.query_params["role"] = role
     found = search.find(people_of(visit.settings), visit.viewer.tenant, "", role=role, limit=500)
     if not found:
-        states.empty(f"Nobody is {names[role].lower()}", "Find the person above and give the role.")
+        states.empty(
+            t("Nobody is {role}", role=acting.role_within(role)),
+            t("Find the person above and give the role."),
+        )
         return
-    acting.people_table(found, file_name=f"people-{role}", alt=f"People who are {names[role].lower()}")
+    acting.people_table(
+        found,
+        file_name=f"people-{role}",
+        alt=t("People who are {role}", role=acting.role_within(role)),
+    )
 
 
 def _new_account(visit: Visit, known: search.Card | None) -> None:
     person_key = known.person_key if known else None
-    whose = f"for {known.name}" if known and person_key else "for somebody whom no roster knows"
+    whose = (
+        t("A log-in for {name}.", name=known.name)
+        if known and person_key
+        else t("A log-in for somebody whom no roster knows.")
+    )
+    how = t(
+        "You are given a link with which the person sets a password, once; no password passes through your hands."
+    )
     page.section(
-        "Make an account",
-        f"A log-in {whose}. You are given a link with which the person sets a password, once; no password passes through your hands.",
+        t("Make an account"),
+        f"{whose} {how}",
     )
     engine, tenant = people_of(visit.settings), visit.viewer.tenant
     schools = {key: title for key, kind, title in assignments.list_schools(engine, tenant)}
-    with st.expander("A new account", icon=":material/person_add:"), st.form("new_account"):
+    with st.expander(t("A new account"), icon=":material/person_add:"), st.form("new_account"):
         login = st.text_input(
-            "Log-in", key="new_login", help="An e-mail address, or what the school uses", autocomplete="off"
+            t("Log-in"),
+            key="new_login",
+            help=t("An e-mail address, or what the school uses"),
+            autocomplete="off",
         )
         held = st.multiselect(
-            "Roles beside the roster's",
+            t("Roles beside the roster's"),
             list(roles.ROLES),
-            format_func=lambda role: ROLE_NAMES[role],
+            format_func=acting.role_name,
             key="new_roles",
         )
         school = st.selectbox(
-            "School that a principal leads",
+            t("School that a principal leads"),
             list(schools),
             index=None,
             format_func=lambda key: schools[key],
@@ -107,9 +137,9 @@ def _new_account(visit: Visit, known: search.Card | None) -> None:
         )
         given = family = None
         if person_key is None:
-            given = st.text_input("Given name", key="new_given", autocomplete="off") or None
-            family = st.text_input("Family name", key="new_family", autocomplete="off") or None
-        is_sent = st.form_submit_button("Make the account", type="primary", icon=":material/person_add:")
+            given = st.text_input(t("Given name"), key="new_given", autocomplete="off") or None
+            family = st.text_input(t("Family name"), key="new_family", autocomplete="off") or None
+        is_sent = st.form_submit_button(t("Make the account"), type="primary", icon=":material/person_add:")
     if not is_sent:
         return
 
@@ -126,6 +156,6 @@ def _new_account(visit: Visit, known: search.Card | None) -> None:
             family_name=family,
             **acting.deed(visit),
         )
-        return card.reset_link(visit, login.strip(), f"{login.strip()} has an account.")
+        return card.reset_link(visit, login.strip(), t("{login} has an account.", login=login.strip()))
 
     acting.carry_out(visit, "manage-accounts", make)

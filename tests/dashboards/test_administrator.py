@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cli.operations import HereOperations
-from dashboards.administrator import acting
+from dashboards.administrator import acting, erasure
 from learnlake import operations
 from learnlake.protocols import Finding
 from learnlake.settings import Settings
@@ -353,3 +353,9 @@ def _enrol(school: schools.School, known: accounts.Account) -> None:
 )
 def test_keys_are_known_from_names(typed: str, is_key: bool) -> None:
     assert bool(acting._KEY.fullmatch(typed)) == is_key
+
+
+def test_an_erasure_s_step_is_said_once() -> None:
+    assert erasure.step_label("plan", "what is held") == "Finding what is held"
+    assert erasure.step_label("scan", "lake") == "Reading every file by its format, for what may be left"
+    assert erasure.step_label("lake", "12 files") == "Room lake 12 files"
