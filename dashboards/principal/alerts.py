@@ -6,11 +6,13 @@ import datetime as dt
 
 import polars as pl
 
+from dashboards import words
 from dashboards.components import page
 from dashboards.principal.measures import Choice
 from dashboards.visit import Visit
 from learnlake import clock
 
+t, tn = words.room(__name__)
 STALE_DAYS = 2
 """Figures or sources that are older are named: one school day and its night may pass."""
 ABSENCE_SHARE = 0.2
@@ -37,25 +39,38 @@ def alerts(visit: Visit, chosen: Choice, groups: pl.DataFrame) -> list[str]:
     today, as_of = clock.today(visit.settings), visit.build.as_of
     if (today - as_of).days >= STALE_DAYS:
         found.append(
-            f"These figures are {page.count((today - as_of).days, 'day', 'days')} old: ask your administrator why no newer ones are "
-            "published."
+            tn(
+                "These figures are {count} day old: ask your administrator why no newer ones are published.",
+                "These figures are {count} days old: ask your administrator why no newer ones are published.",
+                (today - as_of).days,
+            )
         )
     edge = dt.datetime.combine(as_of - dt.timedelta(days=STALE_DAYS), dt.time())
     for row in visit.rows(_SILENT, {"edge": edge}).iter_rows(named=True):
         found.append(
-            f"{row['platform'] or 'A learning system'} has sent nothing since {page.short_day(row['last_stored_at'].date())}: what "
-            "happens there is missing here. Ask your administrator."
+            t(
+                "{platform} has sent nothing since {day}: what happens there is missing here. Ask your administrator.",
+                platform=row["platform"] or t("A learning system"),
+                day=page.short_day(row["last_stored_at"].date()),
+            )
         )
     quiet = visit.rows(_QUIET_CLASSES, chosen.params)["title"].to_list()
     if quiet:
         found.append(
-            f"Nobody was active last week in {_some(quiet)}: ask their teachers whether the class meets."
+            t(
+                "Nobody was active last week in {classes}: ask their teachers whether the class meets.",
+                classes=_some(quiet),
+            )
         )
     absent = groups.filter((pl.col("level") == "class") & (pl.col("chronic_absence_share") >= ABSENCE_SHARE))
     if absent.height:
         titles = absent.sort("chronic_absence_share", descending=True)["title"].to_list()
         found.append(
-            f"{ABSENCE_SHARE:.0%} of the students or more are chronically absent in {_some(titles)}: speak with the families."
+            t(
+                "{share} of the students or more are chronically absent in {classes}: speak with the families.",
+                share=page.share(ABSENCE_SHARE),
+                classes=_some(titles),
+            )
         )
     return found
 
@@ -63,4 +78,6 @@ def alerts(visit: Visit, chosen: Choice, groups: pl.DataFrame) -> list[str]:
 def _some(titles: list[str]) -> str:
     more = len(titles) - NAMED
     listed = ", ".join(titles[:NAMED])
-    return f"{listed} and {page.count(more, 'more class', 'more classes')}" if more > 0 else listed
+    if more <= 0:
+        return listed
+    return tn("{classes} and {count} more class", "{classes} and {count} more classes", more, classes=listed)

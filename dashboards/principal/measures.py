@@ -6,8 +6,11 @@ import dataclasses
 
 import polars as pl
 
+from dashboards import words
 from dashboards.visit import Visit
+from dashboards.words import mark
 
+t, _tn = words.room(__name__)
 ALL = "all"
 """The choice that stands for every school that the principal leads."""
 _SCHOOLS = """
@@ -28,9 +31,8 @@ with high as (
     select quantile_cont(risk, 1 - $share::double) as risk
     from prd_risk
     where session_key = $session and ($school is null or school_key = $school)
-),
-student as (
-    select
+)
+select
         m.section_key, m.person_key, m.is_inactive, m.mean_score * m.score_count as score_sum, m.score_count, m.done_count,
         m.task_count, m.is_repeating, m.is_late_joiner, coalesce(c.subject, 'unknown') as subject, c.title as class_title,
         coalesce(p.grade, 'unknown') as grade, a.is_chronically_absent, r.risk >= high.risk as is_high
@@ -40,13 +42,11 @@ student as (
     left join msr_attendance a
         on a.person_key = m.person_key and a.session_key = m.session_key and a.school_key = m.school_key
     left join prd_risk r on r.section_key = m.section_key and r.person_key = m.person_key
-    cross join high
-    where m.session_key = $session and m.is_enrolled and ($school is null or m.school_key = $school)
-)
+cross join high
+where m.session_key = $session and m.is_enrolled and ($school is null or m.school_key = $school)
 """
-_CLASSES = (
-    _STUDENTS
-    + """,
+_CLASSES = f"""
+with student as ({_STUDENTS}),
 member as ( -- as in msr_subgroup: one row per person in the group, however many classes
     select
         section_key, person_key, any_value(class_title) as class_title, bool_and(is_inactive) as is_inactive,
@@ -65,10 +65,8 @@ from member
 group by section_key
 order by level, title
 """
-)
-_SUBGROUPS = (
-    _STUDENTS
-    + """,
+_SUBGROUPS = f"""
+with student as ({_STUDENTS}),
 risk as (
     select
         case grouping(grade, subject, is_repeating, is_late_joiner)
@@ -93,18 +91,15 @@ left join risk on risk.dimension = g.dimension and risk.subgroup = g.subgroup
 where g.session_key = $session and ($school is null or g.school_key = $school)
 order by g.dimension, o.title, g.subgroup
 """
-)
 _COMPLETE_WEEKS = """
-week as (
-    select w.*
-    from msr_school_week w
-    join dim_academic_session s on s.session_key = w.session_key
-    where w.week_index >= 1 and (not s.is_running or w.week_end_date < s.as_of_date)
-        and ($school is null or w.school_key = $school)
-)
+select w.*
+from msr_school_week w
+join dim_academic_session s on s.session_key = w.session_key
+where w.week_index >= 1 and (not s.is_running or w.week_end_date < s.as_of_date)
+    and ($school is null or w.school_key = $school)
 """
 _WEEKS = f"""
-with {_COMPLETE_WEEKS}
+with week as ({_COMPLETE_WEEKS})
 select
     week_index, sum(student_count) as student_count, sum(active_student_count) as active_student_count,
     sum(active_student_count) / nullif(sum(student_count), 0) as active_share,
@@ -118,7 +113,7 @@ group by week_index
 order by week_index
 """
 _BY_TERM = f"""
-with {_COMPLETE_WEEKS},
+with week as ({_COMPLETE_WEEKS}),
 active as (
     select
         session_key, sum(active_student_count) / nullif(sum(student_count), 0) as active_share,
@@ -154,10 +149,11 @@ order by s.start_date
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One figure that groups are compared by. `high_is_need` says which end of the scale asks for help."""
+    """One figure that groups are compared by, `within` as it stands in a sentence; `high_is_need`: which end asks for help."""
 
     name: str
     label: str
+    within: str
     explanation: str
     high_is_need: bool
 
@@ -167,38 +163,61 @@ MEASURES = {
     for measure in (
         Measure(
             "risk_share",
-            "At highest risk",
-            "Share of the group's students who are among the part of the school at highest risk of failing or leaving",
+            mark("At highest risk"),
+            mark("at highest risk"),
+            mark(
+                "Share of the group's students who are among the part of the school at highest risk of failing or leaving"
+            ),
             True,
         ),
         Measure(
-            "mean_score", "Mean score", "Mean of the students' mean scores of what they handed in", False
-        ),
-        Measure(
-            "completion_share",
-            "Completion",
-            "Mean share of the term's tasks that are handed in, those still to come included",
+            "mean_score",
+            mark("Mean score"),
+            mark("mean score"),
+            mark("Mean of the students' mean scores of what they handed in"),
             False,
         ),
         Measure(
-            "inactive_share", "Inactive", "Share of students who are inactive in all their classes", True
+            "completion_share",
+            mark("Completion"),
+            mark("completion"),
+            mark("Mean share of the term's tasks that are handed in, those still to come included"),
+            False,
+        ),
+        Measure(
+            "inactive_share",
+            mark("Inactive"),
+            mark("inactive"),
+            mark("Share of students who are inactive in all their classes"),
+            True,
         ),
         Measure(
             "chronic_absence_share",
-            "Chronic absence",
-            "Share of students who miss so many days that they are chronically absent, of those who can be judged",
+            mark("Chronic absence"),
+            mark("chronic absence"),
+            mark(
+                "Share of students who miss so many days that they are chronically absent, of those who can be judged"
+            ),
             True,
         ),
     )
 }
 LEVELS = {
-    "class": "Class",
-    "grade": "Grade",
-    "subject": "Subject",
-    "repeating": "First time or repeating",
-    "joined": "From the start or later",
+    "class": mark("Class"),
+    "grade": mark("Grade"),
+    "subject": mark("Subject"),
+    "repeating": mark("First time or repeating"),
+    "joined": mark("From the start or later"),
 }
 """What groups are made by: classes, and the dimensions of `msr_subgroup`."""
+SUBGROUPS = (
+    mark("first time"),
+    mark("repeats the course"),
+    mark("from the start"),
+    mark("after the start"),
+    mark("unknown"),
+)
+"""Titles of `msr_subgroup` that are words and not the school's own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,6 +252,7 @@ def groups(visit: Visit, chosen: Choice) -> pl.DataFrame:
 def subgroups(visit: Visit, chosen: Choice) -> pl.DataFrame:
     """The groups of `msr_subgroup` with the measures; the mart says which are small, the door empties them."""
     found = visit.rows(_SUBGROUPS, {**chosen.params, "share": visit.settings.at_risk_share})
+    found = found.with_columns(pl.col("title").replace({title: t(title) for title in SUBGROUPS}))
     if found["school_key"].n_unique() > 1:
         found = found.with_columns(pl.concat_str("title", pl.lit(" · "), "school_title").alias("title"))
     return found.with_columns(pl.col("is_small").alias("is_masked"))
