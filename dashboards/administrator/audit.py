@@ -8,16 +8,25 @@ import datetime as dt
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.administrator import acting
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit, people_of
+from dashboards.words import mark
 from learnlake import audit as trail_end
 from learnlake.clock import utc_now
 from people import disclosures, policy, search, trail
 
+t, tn = words.room(__name__)
 PAGE = "administrator-audit"
-RESULTS = {"": "Any", "allowed": "Allowed", "refused": "Refused", "failed": "Failed"}
-DAYS = {"1": "Today and yesterday", "7": "A week", "30": "A month", "365": "A year", "": "All that is kept"}
+RESULTS = {"": mark("Any"), "allowed": mark("Allowed"), "refused": mark("Refused"), "failed": mark("Failed")}
+DAYS = {
+    "1": mark("Today and yesterday"),
+    "7": mark("A week"),
+    "30": mark("A month"),
+    "365": mark("A year"),
+    "": mark("All that is kept"),
+}
 SHOWN = 500
 """The newest entries that fit are shown; a narrower question shows older ones."""
 
@@ -40,7 +49,7 @@ def render(visit: Visit) -> None:
     home, tenant = visit.settings.home, visit.viewer.tenant
     week = _days_ago(7)
     refused = trail.search(home, tenant=tenant, result="refused", since=week, limit=SHOWN)
-    page.header(visit, "Audit trail", _lead(refused))
+    page.header(visit, t("Audit trail"), _lead(refused))
     _verification(visit)
     asked = _ask(visit)
     found = trail.search(home, tenant=tenant, limit=SHOWN, **dataclasses.asdict(asked))
@@ -52,19 +61,30 @@ def render(visit: Visit) -> None:
 
 def _lead(refused: list[trail.Entry]) -> str:
     if not refused:
-        return "Nothing was refused in the last week. Ask below who did what to whose record, or prove that the trail is whole."
-    many = f"{SHOWN} or more" if len(refused) == SHOWN else f"{len(refused):,}"
-    one = "attempt was" if len(refused) == 1 else "attempts were"
-    return f"{many} {one} refused in the last week: choose the result Refused below and look whether one person or address stands out."
+        return t(
+            "Nothing was refused in the last week. Ask below who did what to whose record, or prove that the trail is whole."
+        )
+    if len(refused) == SHOWN:
+        return t(
+            "{count} or more attempts were refused in the last week: choose the result Refused below and look whether one person or address stands out.",
+            count=SHOWN,
+        )
+    return tn(
+        "{count} attempt was refused in the last week: choose the result Refused below and look whether one person or address stands out.",
+        "{count} attempts were refused in the last week: choose the result Refused below and look whether one person or address stands out.",
+        len(refused),
+    )
 
 
 def _verification(visit: Visit) -> None:
     page.section(
-        "Is the trail whole?",
-        "Each entry is sealed together with the one before it. Checking reads them all and finds what was changed, removed or moved.",
+        t("Is the trail whole?"),
+        t(
+            "Each entry is sealed together with the one before it. Checking reads them all and finds what was changed, removed or moved."
+        ),
     )
-    if st.button("Check every entry", icon=":material/verified_user:", type="primary", key="verify"):
-        with st.spinner("Reading every entry …"):
+    if st.button(t("Check every entry"), icon=":material/verified_user:", type="primary", key="verify"):
+        with st.spinner(t("Reading every entry …")):
             verdict = trail.verify(visit.settings.home)
         _append(visit, "verify-audit", "audit", "whole" if not verdict.problems else "fault")
         st.session_state["verdict"] = verdict
@@ -73,50 +93,58 @@ def _verification(visit: Visit) -> None:
         return
     if verdict.problems:
         faults = "\n".join(f"- {problem}" for problem in verdict.problems[:20])
-        st.error(
-            f"The trail has {page.count(len(verdict.problems), 'fault', 'faults')} among {verdict.count:,} entries. Somebody, or a broken disk, has "
-            f"changed it. Keep audit.db as it is, compare it with the newest backup, and ask who could write to it.\n\n{faults}",
-            icon=":material/gpp_bad:",
+        alarm = tn(
+            "The trail has {count} fault among {entries} entries. Somebody, or a broken disk, has "
+            "changed it. Keep audit.db as it is, compare it with the newest backup, and ask who could write to it.",
+            "The trail has {count} faults among {entries} entries. Somebody, or a broken disk, has "
+            "changed it. Keep audit.db as it is, compare it with the newest backup, and ask who could write to it.",
+            len(verdict.problems),
+            entries=verdict.count,
         )
+        st.error(f"{alarm}\n\n{faults}", icon=":material/gpp_bad:")
         return
-    purged = (
-        f" Entries up to number {verdict.purged:,} were purged under your retention rule."
-        if verdict.purged
-        else ""
+    told = [t("All {count} entries are there, unchanged and in their order.", count=verdict.count)]
+    if verdict.purged:
+        told.append(
+            t("Entries up to number {number} were purged under your retention rule.", number=verdict.purged)
+        )
+    told.append(
+        t(
+            "Note this head where nobody with access to this machine can "
+            "write; a later check against it (`learnlake audit verify --head`) proves that the whole trail was not put back:"
+        )
     )
-    st.success(
-        f"All {verdict.count:,} entries are there, unchanged and in their order.{purged} Note this head where nobody with access to this machine can "
-        "write; a later check against it (`learnlake audit verify --head`) proves that the whole trail was not put back:",
-        icon=":material/verified_user:",
-    )
+    st.success(" ".join(told), icon=":material/verified_user:")
     st.code(str(verdict.head), language=None, wrap_lines=True)
 
 
 def _ask(visit: Visit) -> Asked:
-    page.section("Who did what to whose record", "All that you choose has to fit. Times are UTC.")
+    page.section(t("Who did what to whose record"), t("All that you choose has to fit. Times are UTC."))
     left, right = st.columns(2)
     with left:
         person = acting.choose_person(
-            visit, param="person", label="About this person, or by this person", takes_keys=True
+            visit, param="person", label=t("About this person, or by this person"), takes_keys=True
         )
     with right:
         actor = acting.choose_person(
-            visit, param="actor", label="Done by (name, log-in or key)", takes_keys=True
+            visit, param="actor", label=t("Done by (name, log-in or key)"), takes_keys=True
         )
     first, second, third, fourth = st.columns(4)
-    known = {"": "Any"} | {one: one for one in trail.actions(visit.settings.home, tenant=visit.viewer.tenant)}
+    known = {"": t("Any")} | {
+        one: one for one in trail.actions(visit.settings.home, tenant=visit.viewer.tenant)
+    }
     with first:
-        action = _pick("Action", known, "action")
+        action = _pick(t("Action"), known, "action")
     with second:
-        result = _pick("Result", RESULTS, "result")
+        result = _pick(t("Result"), _told(RESULTS), "result")
     with third:
-        days = _pick("Since", DAYS, "days", default="30")
+        days = _pick(t("Since"), _told(DAYS), "days", default="30")
     with fourth:
         resource = st.text_input(
-            "Resource holds",
+            t("Resource holds"),
             st.query_params.get("resource", ""),
             key="resource",
-            help="A key or a word of ours, such as section, credential or a mart's name",
+            help=t("A key or a word of ours, such as section, credential or a mart's name"),
         )
     _keep("resource", resource.strip())
     since = _days_ago(int(days)) if days else None
@@ -126,6 +154,10 @@ def _ask(visit: Visit) -> Asked:
 def _days_ago(days: int) -> str:
     """A day of the clock on the wall: the trail is about what people do now, whatever term the data are from."""
     return (utc_now().date() - dt.timedelta(days=days)).isoformat()
+
+
+def _told(options: dict[str, str]) -> dict[str, str]:
+    return {key: t(text) for key, text in options.items()}
 
 
 def _pick(label: str, options: dict[str, str], param: str, *, default: str = "") -> str:
@@ -162,7 +194,9 @@ def _append(visit: Visit, action: str, resource: str, result: str = "allowed") -
 
 def _entries(visit: Visit, found: list[trail.Entry]) -> None:
     if not found:
-        states.empty("No entry fits", "Leave something out, or look further back: Since, All that is kept.")
+        states.empty(
+            t("No entry fits"), t("Leave something out, or look further back: Since, All that is kept.")
+        )
         return
     engine, tenant = people_of(visit.settings), visit.viewer.tenant
     subjects = {entry.number: _person_in(entry.resource) for entry in found}
@@ -182,24 +216,24 @@ def _entries(visit: Visit, found: list[trail.Entry]) -> None:
         for entry in found
     ]
     st.caption(
-        f"The newest {SHOWN} entries that fit; there may be older ones."
+        t("The newest {count} entries that fit; there may be older ones.", count=SHOWN)
         if len(found) == SHOWN
-        else f"{page.count(len(found), 'entry fits', 'entries fit')}, newest first."
+        else tn("{count} entry fits, newest first.", "{count} entries fit, newest first.", len(found))
     )
     tables.table(
         pl.DataFrame(rows),
         {
-            "at": "At (UTC)",
-            "actor": "Who",
-            "action": "Did what",
-            "subject": "Whose record",
-            "result": "Result",
-            "source": "From",
-            "resource": "Resource",
-            "number": "Entry",
+            "at": t("At (UTC)"),
+            "actor": t("Who"),
+            "action": t("Did what"),
+            "subject": t("Whose record"),
+            "result": t("Result"),
+            "source": t("From"),
+            "resource": t("Resource"),
+            "number": t("Entry"),
         },
         file_name="audit-trail",
-        alt="Entries of the audit trail that fit, newest first",
+        alt=t("Entries of the audit trail that fit, newest first"),
     )
 
 
@@ -219,13 +253,15 @@ def _disclosures(visit: Visit, person_key: str) -> None:
         st.session_state["disclosures_of"] = person_key
         _append(visit, "list-disclosures", f"person:{person_key}")
     page.section(
-        "Given to somebody outside the school",
-        "What the family may ask for (FERPA 34 CFR 99.32): to whom this person's record went, for what, and whether it still goes.",
+        t("Given to somebody outside the school"),
+        t(
+            "What the family may ask for (FERPA 34 CFR 99.32): to whom this person's record went, for what, and whether it still goes."
+        ),
     )
     if not told:
         states.empty(
-            "This record was given to nobody outside",
-            "Forwarding to another system and copies for third parties would stand here.",
+            t("This record was given to nobody outside"),
+            t("Forwarding to another system and copies for third parties would stand here."),
         )
         return
     rows = [
@@ -234,19 +270,21 @@ def _disclosures(visit: Visit, person_key: str) -> None:
             "recipient": one.recipient,
             "purpose": one.purpose,
             "what": one.what,
-            "until": (acting.utc(one.ended_at) if one.ended_at else "still") if one.is_everyone else "once",
+            "until": (acting.utc(one.ended_at) if one.ended_at else t("still"))
+            if one.is_everyone
+            else t("once"),
         }
         for one in told
     ]
     tables.table(
         pl.DataFrame(rows),
         {
-            "at": "At (UTC)",
-            "recipient": "To whom",
-            "purpose": "What for",
-            "what": "What",
-            "until": "Until",
+            "at": t("At (UTC)"),
+            "recipient": t("To whom"),
+            "purpose": t("What for"),
+            "what": t("What"),
+            "until": t("Until"),
         },
         file_name="disclosures",
-        alt="Disclosures of this person's record, oldest first",
+        alt=t("Disclosures of this person's record, oldest first"),
     )

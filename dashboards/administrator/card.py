@@ -9,32 +9,36 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.administrator import acting
 from dashboards.administrator.acting import Outcome
 from dashboards.components import page, states, tables
-from dashboards.visit import ROLE_NAMES, Visit, people_of
+from dashboards.visit import Visit, people_of
+from dashboards.words import mark
 from people import accounts, assignments, resets, roles, second_factor, sessions
 from people.search import Card, LogIn
+
+t, tn = words.room(__name__)
 
 
 def show(visit: Visit, known: Card) -> None:
     """The card. Records of learning are not on it: they are not an administrator's."""
     page.section(known.name)
     facts = [
-        "Person of the roster" if known.kind == "rostered" else _KINDS.get(known.kind, known.kind),
+        t("Person of the roster") if known.kind == "rostered" else t(_KINDS.get(known.kind, known.kind)),
         known.school,
-        f"grade {known.grade}" if known.grade else None,
-        None if known.is_active else "gone from the roster, or shut",
+        t("grade {grade}", grade=str(known.grade)) if known.grade else None,
+        None if known.is_active else t("gone from the roster, or shut"),
     ]
-    st.html(
-        f'<p class="ll-small">{html.escape(" · ".join(part for part in facts if part))} · key <code>{html.escape(known.key)}</code></p>'
-    )
+    said = [html.escape(part) for part in facts if part]
+    said.append(t("key <code>{key}</code>", key=html.escape(known.key)))
+    st.html(f'<p class="ll-small">{" · ".join(said)}</p>')
     for one in known.logins:
         _log_in(visit, one)
     if not known.logins:
         states.empty(
-            "This person has no log-in",
-            "Make an account below, or let the school's own log-in bring one with it.",
+            t("This person has no log-in"),
+            t("Make an account below, or let the school's own log-in bring one with it."),
         )
     _roles(visit, known)
     _classes(known)
@@ -42,8 +46,8 @@ def show(visit: Visit, known: Card) -> None:
 
 
 _KINDS = {
-    "unknown": "Known from statements only, in no roster",
-    "account": "An account that belongs to no person",
+    "unknown": mark("Known from statements only, in no roster"),
+    "account": mark("An account that belongs to no person"),
 }
 
 
@@ -51,26 +55,28 @@ def _log_in(visit: Visit, one: LogIn) -> None:
     login = one.login
     chips = []
     if one.is_disabled:
-        chips.append(page.chip("Shut", "attention"))
+        chips.append(page.chip(t("Shut"), "attention"))
     if one.locked_until:
-        chips.append(page.chip(f"Locked until {acting.utc(one.locked_until)}", "attention"))
+        chips.append(page.chip(t("Locked until {moment}", moment=acting.utc(one.locked_until)), "attention"))
     owed = set(one.roles) & set(visit.settings.second_factor_roles)
     if one.has_second_factor:
-        chips.append(page.chip(f"Second factor, {one.recovery_codes} recovery codes left", "fine"))
+        chips.append(
+            page.chip(t("Second factor, {count} recovery codes left", count=one.recovery_codes), "fine")
+        )
     else:
         chips.append(
             page.chip(
-                "Second factor owed at the next log-in" if owed else "No second factor",
+                t("Second factor owed at the next log-in") if owed else t("No second factor"),
                 "watch" if owed else "neutral",
             )
         )
-    chips.append(page.chip(f"{page.count(one.open_sessions, 'open session', 'open sessions')}", "neutral"))
+    chips.append(page.chip(tn("{count} open session", "{count} open sessions", one.open_sessions), "neutral"))
     if not one.has_password:
-        chips.append(page.chip("No password here", "neutral"))
+        chips.append(page.chip(t("No password here"), "neutral"))
+    seen = html.escape(t("Last seen {moment}", moment=acting.utc(one.last_seen_at)))
     with st.container(border=True):
         st.html(
-            f'<span class="ll-name">{html.escape(login)}</span> {" ".join(chips)}'
-            f'<p class="ll-small">Last seen {acting.utc(one.last_seen_at)}</p>'
+            f'<span class="ll-name">{html.escape(login)}</span> {" ".join(chips)}<p class="ll-small">{seen}</p>'
         )
         with st.container(horizontal=True):
             _log_in_actions(visit, one)
@@ -78,36 +84,46 @@ def _log_in(visit: Visit, one: LogIn) -> None:
 
 def _log_in_actions(visit: Visit, one: LogIn) -> None:
     engine, login, deed = people_of(visit.settings), one.login, acting.deed(visit)
-    said = f"A link for {login} is made; its earlier one works no more."
-    _button(visit, one, "Reset link", ":material/link:", lambda: reset_link(visit, login, said))
+    said = t("A link for {login} is made; its earlier one works no more.", login=login)
+    _button(visit, one, t("Reset link"), ":material/link:", lambda: reset_link(visit, login, said))
     if one.locked_until:
 
         def unlock() -> Outcome:
             accounts.unlock(engine, login, **deed)
-            return Outcome(f"{login} may try again at once.")
+            return Outcome(t("{login} may try again at once.", login=login))
 
-        _button(visit, one, "Unlock", ":material/lock_open:", unlock)
+        _button(visit, one, t("Unlock"), ":material/lock_open:", unlock)
     if one.open_sessions:
 
         def end_sessions() -> Outcome:
             ended = sessions.revoke(engine, login, **deed)
-            return Outcome(f"{page.count(ended, 'session', 'sessions')} of {login} ended.")
+            return Outcome(
+                tn(
+                    "{count} session of {login} ended.",
+                    "{count} sessions of {login} ended.",
+                    ended,
+                    login=login,
+                )
+            )
 
-        _button(visit, one, "End sessions", ":material/logout:", end_sessions)
+        _button(visit, one, t("End sessions"), ":material/logout:", end_sessions)
     if one.has_second_factor:
 
         def reset_factor() -> Outcome:
             second_factor.remove(engine, accounts.get(engine, login), **deed)
             sessions.revoke(engine, login, **deed)
-            return Outcome(f"{login} has no second factor any more; its sessions have ended.")
+            return Outcome(t("{login} has no second factor any more; its sessions have ended.", login=login))
 
         _asked(
             visit,
             one,
-            "Reset second factor",
+            t("Reset second factor"),
+            t("Yes, reset second factor"),
             ":material/phonelink_erase:",
-            "The device and the recovery codes count no more, all sessions end, and the password alone is enough until a new one is "
-            "set up. Do this only for somebody whom you have recognised, by telephone or in person.",
+            t(
+                "The device and the recovery codes count no more, all sessions end, and the password alone is enough until a new one is "
+                "set up. Do this only for somebody whom you have recognised, by telephone or in person."
+            ),
             reset_factor,
         )
     _shut_or_open(visit, one)
@@ -117,18 +133,22 @@ def _shut_or_open(visit: Visit, one: LogIn) -> None:
     def change() -> Outcome:
         deed = acting.deed(visit)
         accounts.disable(people_of(visit.settings), one.login, is_disabled=not one.is_disabled, **deed)
-        state = "open again" if one.is_disabled else "shut, its sessions have ended"
-        return Outcome(f"{one.login} is {state}.")
+        if one.is_disabled:
+            return Outcome(t("{login} is open again.", login=one.login))
+        return Outcome(t("{login} is shut, its sessions have ended.", login=one.login))
 
     if one.is_disabled:
-        _button(visit, one, "Open the account", ":material/lock_open:", change)
+        _button(visit, one, t("Open the account"), ":material/lock_open:", change)
     else:
         _asked(
             visit,
             one,
-            "Shut the account",
+            t("Shut the account"),
+            t("Yes, shut the account"),
             ":material/block:",
-            "Every session ends at once, and nobody logs in with it until you open it again. Nothing is deleted.",
+            t(
+                "Every session ends at once, and nobody logs in with it until you open it again. Nothing is deleted."
+            ),
             change,
         )
 
@@ -139,45 +159,47 @@ def _button(visit: Visit, one: LogIn, label: str, icon: str, work: Callable[[], 
 
 
 def _asked(
-    visit: Visit, one: LogIn, label: str, icon: str, warning: str, work: Callable[[], Outcome]
+    visit: Visit, one: LogIn, label: str, yes: str, icon: str, warning: str, work: Callable[[], Outcome]
 ) -> None:
     """A button that says what it does before it does it."""
     with st.popover(label, icon=icon):
         st.write(warning)
-        if st.button(f"Yes, {label[0].lower()}{label[1:]}", key=f"{label}_{one.account_id}", type="primary"):
+        if st.button(yes, key=f"{label}_{one.account_id}", type="primary"):
             acting.carry_out(visit, "manage-accounts", work)
 
 
 def _roles(visit: Visit, known: Card) -> None:
     page.section(
-        "Roles",
-        "What the roster gives, the roster takes away. What is given here holds until it is withdrawn here.",
+        t("Roles"),
+        t(
+            "What the roster gives, the roster takes away. What is given here holds until it is withdrawn here."
+        ),
     )
     if known.roles:
         rows = [
             {
                 **dataclasses.asdict(one),
-                "role": ROLE_NAMES.get(one.role, one.role),
-                "state": "counts" if one.is_in_force else "ended",
-                "source": "given by hand" if one.source == "administrator" else one.source,
+                "role": acting.role_name(one.role),
+                "state": t("counts") if one.is_in_force else t("ended"),
+                "source": t("given by hand") if one.source == "administrator" else one.source,
             }
             for one in known.roles
         ]
         tables.table(
             pl.DataFrame(rows, schema_overrides=_DATES),
             {
-                "role": "Role",
-                "state": "Now",
-                "school": "School",
-                "source": "From",
-                "begin_date": "Begins",
-                "end_date": "Ends",
+                "role": t("Role"),
+                "state": t("Now"),
+                "school": t("School"),
+                "source": t("From"),
+                "begin_date": t("Begins"),
+                "end_date": t("Ends"),
             },
             file_name="roles",
-            alt="Roles of this person, those that count first",
+            alt=t("Roles of this person, those that count first"),
         )
     else:
-        states.empty("No role", "Without a role nobody gets further than the log-in.")
+        states.empty(t("No role"), t("Without a role nobody gets further than the log-in."))
     if known.logins:
         _change(visit, known)
 
@@ -189,28 +211,30 @@ def _change(visit: Visit, known: Card) -> None:
     engine, tenant, login = people_of(visit.settings), visit.viewer.tenant, known.logins[0].login
     held = known.logins[0].roles
     schools = {key: title for key, kind, title in assignments.list_schools(engine, tenant)}
-    with st.expander("Give or withdraw a role", icon=":material/manage_accounts:"), st.form("change_role"):
+    with st.expander(t("Give or withdraw a role"), icon=":material/manage_accounts:"), st.form("change_role"):
         role = st.selectbox(
-            "Role",
+            t("Role"),
             list(roles.ROLES),
             index=None,
-            format_func=lambda one: ROLE_NAMES[one] + (" (held)" if one in held else ""),
+            format_func=lambda one: (
+                t("{role} (held)", role=acting.role_name(one)) if one in held else acting.role_name(one)
+            ),
             key="change_role_name",
         )
         school = st.selectbox(
-            "School that a principal leads",
+            t("School that a principal leads"),
             list(schools),
             index=None,
             format_func=lambda key: schools[key],
             key="change_role_school",
         )
         with st.container(horizontal=True):
-            is_given = st.form_submit_button("Give", type="primary", icon=":material/add:")
-            is_withdrawn = st.form_submit_button("Withdraw", icon=":material/remove:")
+            is_given = st.form_submit_button(t("Give"), type="primary", icon=":material/add:")
+            is_withdrawn = st.form_submit_button(t("Withdraw"), icon=":material/remove:")
     if not (is_given or is_withdrawn):
         return
     if role is None:
-        st.warning("Choose the role first.", icon=":material/manage_accounts:")
+        st.warning(t("Choose the role first."), icon=":material/manage_accounts:")
         return
 
     def change() -> Outcome:
@@ -222,8 +246,14 @@ def _change(visit: Visit, known: Card) -> None:
             school_key=school,
             **acting.deed(visit),
         )
-        verb = "is" if is_given else "is no longer"
-        return Outcome(f"{login} {verb} {ROLE_NAMES[role].lower()}; open pages feel it at their next step.")
+        within = acting.role_within(role)
+        if is_given:
+            return Outcome(
+                t("{login} is {role}; open pages feel it at their next step.", login=login, role=within)
+            )
+        return Outcome(
+            t("{login} is no longer {role}; open pages feel it at their next step.", login=login, role=within)
+        )
 
     acting.carry_out(visit, "manage-accounts", change)
 
@@ -232,28 +262,43 @@ def _classes(known: Card) -> None:
     if not known.classes:
         return
     now = sum(one.is_active for one in known.classes)
-    page.section("Classes", f"{page.count(now, 'enrolment', 'enrolments')} now; earlier ones below them.")
+    page.section(
+        t("Classes"),
+        tn(
+            "{count} enrolment now; earlier ones below them.",
+            "{count} enrolments now; earlier ones below them.",
+            now,
+        ),
+    )
     rows = [
         {
             **dataclasses.asdict(one),
-            "role": ROLE_NAMES.get(one.role, one.role),
-            "state": "now" if one.is_active else "ended",
+            "role": acting.role_name(one.role),
+            "state": t("now") if one.is_active else t("ended"),
         }
         for one in known.classes
     ]
     tables.table(
         pl.DataFrame(rows, schema_overrides=_DATES),
-        {"title": "Class", "role": "As", "state": "State", "begin_date": "From", "end_date": "To"},
+        {
+            "title": t("Class"),
+            "role": t("As"),
+            "state": t("State"),
+            "begin_date": t("From"),
+            "end_date": t("To"),
+        },
         file_name="classes",
-        alt="Classes of this person, the newest first",
+        alt=t("Classes of this person, the newest first"),
     )
 
 
 def _family(known: Card) -> None:
     if not known.guardians and not known.children:
         return
-    page.section("Family", "Who sees whose record as a guardian; it ends at 18 unless the student consents.")
-    for title, others in (("Guardians", known.guardians), ("Children", known.children)):
+    page.section(
+        t("Family"), t("Who sees whose record as a guardian; it ends at 18 unless the student consents.")
+    )
+    for title, others in ((t("Guardians"), known.guardians), (t("Children"), known.children)):
         if others:
             links = ", ".join(
                 f'<a href="?person={html.escape(key)}" target="_self">{html.escape(name)}</a>'
@@ -267,8 +312,12 @@ def reset_link(visit: Visit, login: str, done: str) -> Outcome:
     token = resets.make(people_of(visit.settings), login, **acting.deed(visit))
     base = visit.settings.public_url or _origin()
     hours = visit.settings.reset_link_hours
+    handling = t(
+        "The link works once, for {hours} hours; give it to the person only. It is shown this once.",
+        hours=words.number(hours, decimals=2),
+    )
     return Outcome(
-        f"{done} The link works once, for {hours:g} hours; give it to the person only. It is shown this once.",
+        f"{done} {handling}",
         f"{base.rstrip('/')}/login/reset?token={token}",
     )
 

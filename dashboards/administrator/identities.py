@@ -8,25 +8,28 @@ import html
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.administrator import acting
 from dashboards.administrator.acting import Outcome
 from dashboards.components import page, states, tables
 from dashboards.visit import Visit, people_of
+from dashboards.words import mark
 from people import assignments, identities, search
 from people.assignments import UnknownActor
 
+t, tn = words.room(__name__)
 PAGE = "administrator-identities"
 ACTION = "manage-identities"
 MOST = 200
 """So many unknown actors are offered at once; a part of the identifier finds the others."""
 
 _KINDS = {
-    "account": "xAPI account",
-    "mbox": "E-mail address",
-    "mbox_sha1sum": "E-mail address, hashed",
+    "account": mark("xAPI account"),
+    "mbox": mark("E-mail address"),
+    "mbox_sha1sum": mark("E-mail address, hashed"),
     "openid": "OpenID",
-    "sis_id": "Id in the SIS",
-    "lti_sub": "LTI subject",
+    "sis_id": mark("Id in the SIS"),
+    "lti_sub": mark("LTI subject"),
 }
 
 
@@ -34,22 +37,24 @@ def render(visit: Visit) -> None:
     """The page: unknown actors, the person whom one of them is, that person's identifiers."""
     engine, tenant = people_of(visit.settings), visit.viewer.tenant
     unknown = assignments.list_unknown_actors(engine, tenant)
-    page.header(visit, "Who is who", _lead(unknown))
+    page.header(visit, t("Who is who"), _lead(unknown))
     acting.report()
     actor = _choose_actor(unknown)
     if actor:
         _perhaps(visit, actor)
     page.section(
-        "The person" if actor else "One person's identifiers",
-        "Look for somebody to see by what learning systems know them."
+        t("The person") if actor else t("One person's identifiers"),
+        t("Look for somebody to see by what learning systems know them.")
         if not actor
-        else "Who is this actor? Look for the person by name, log-in or roster id.",
+        else t("Who is this actor? Look for the person by name, log-in or roster id."),
     )
     key = acting.choose_person(visit, param="person")
     known = search.card(engine, tenant, key) if key else None
     if known is None or known.person_key is None:
         if key:
-            states.empty("This key belongs to nobody of the roster", "Look for the person by name instead.")
+            states.empty(
+                t("This key belongs to nobody of the roster"), t("Look for the person by name instead.")
+            )
         return
     visit.audit_view(known.person_key, PAGE)
     if actor and actor.person_key != known.person_key:
@@ -60,10 +65,15 @@ def render(visit: Visit) -> None:
 def _lead(unknown: list[UnknownActor]) -> str:
     people = len({one.person_key for one in unknown})
     if not people:
-        return "Every actor of every statement is somebody of the roster. Look for a person to see their identifiers."
-    return (
-        f"Say who {page.count(people, 'actor is', 'actors are')} whom statements name and no roster knows: "
-        "until then what they did counts for nobody."
+        return t(
+            "Every actor of every statement is somebody of the roster. Look for a person to see their identifiers."
+        )
+    return tn(
+        "Say who {count} actor is whom statements name and no roster knows: "
+        "until then what they did counts for nobody.",
+        "Say who {count} actors are whom statements name and no roster knows: "
+        "until then what they did counts for nobody.",
+        people,
     )
 
 
@@ -71,13 +81,15 @@ def _choose_actor(unknown: list[UnknownActor]) -> UnknownActor | None:
     if not unknown:
         return None
     page.section(
-        "Actors whom no roster knows",
-        "Those in most sections first. Whose roster comes later are recognised by themselves when it names the same identifier.",
+        t("Actors whom no roster knows"),
+        t(
+            "Those in most sections first. Whose roster comes later are recognised by themselves when it names the same identifier."
+        ),
     )
-    part = st.text_input("Part of the identifier", key="find_actor").strip().casefold()
+    part = st.text_input(t("Part of the identifier"), key="find_actor").strip().casefold()
     found = [one for one in unknown if part in one.value.casefold()]
     if not found:
-        states.empty("No unknown actor has this in its identifier", "Try a shorter part of it.")
+        states.empty(t("No unknown actor has this in its identifier"), t("Try a shorter part of it."))
         return None
     tables.table(
         pl.DataFrame(
@@ -86,20 +98,26 @@ def _choose_actor(unknown: list[UnknownActor]) -> UnknownActor | None:
                 for one in found[:MOST]
             ]
         ),
-        {"value": "Identifier", "kind": "Kind", "section_count": "Sections", "person_key": "Key"},
+        {"value": t("Identifier"), "kind": t("Kind"), "section_count": t("Sections"), "person_key": t("Key")},
         file_name="unknown-actors",
-        alt="Unknown actors with the number of sections in which they did something",
+        alt=t("Unknown actors with the number of sections in which they did something"),
     )
     if len(found) > MOST:
-        st.caption(f"{MOST} of {len(found):,} are shown: write a part of the identifier to find the others.")
+        st.caption(
+            t(
+                "{shown} of {count} are shown: write a part of the identifier to find the others.",
+                shown=MOST,
+                count=len(found),
+            )
+        )
     offered = {one.person_key: one for one in found[:MOST]}
     wanted = st.query_params.get("actor")
     chosen = st.selectbox(
-        "Actor to be joined with a person",
+        t("Actor to be joined with a person"),
         list(offered),
         index=list(offered).index(wanted) if wanted in offered else None,
         format_func=lambda key: _line(offered[key].value),
-        placeholder="Choose one",
+        placeholder=t("Choose one"),
         key="choose_actor",
     )
     if chosen is None:
@@ -119,9 +137,11 @@ def _perhaps(visit: Visit, actor: UnknownActor) -> None:
     found = [one for one in found if one.key.startswith("p_") and one.key != actor.person_key]
     if not found:
         return
-    st.html(
-        f'<p class="ll-small">Perhaps one of these, who are called <b>{html.escape(tail)}</b> somewhere. Make sure before you join them.</p>'
+    said = t(
+        "Perhaps one of these, who are called <b>{name}</b> somewhere. Make sure before you join them.",
+        name=html.escape(tail),
     )
+    st.html(f'<p class="ll-small">{said}</p>')
     with st.container(horizontal=True):
         for one in found:
             if st.button(acting.plain(one.name), key=f"perhaps_{one.key}", icon=":material/person:"):
@@ -146,15 +166,23 @@ def _join(visit: Visit, known: search.Card, actor: UnknownActor) -> None:
         )
         st.query_params.pop("actor", None)
         return Outcome(
-            f"{line} is {name} from now on; the statements follow at the next run of the pipeline."
+            t(
+                "{identifier} is {name} from now on; the statements follow at the next run of the pipeline.",
+                identifier=line,
+                name=name,
+            )
         )
 
-    with st.popover(f"Join with {acting.plain(name)}", icon=":material/join:"):
+    with st.popover(t("Join with {name}", name=acting.plain(name)), icon=":material/join:"):
         st.write(
-            f"What {acting.plain(line)} did, and will do, counts for {acting.plain(name)}, who sees it, as do the teachers and guardians. "
-            "An identifier that was joined wrongly is taken off again below."
+            t(
+                "What {identifier} did, and will do, counts for {name}, who sees it, as do the teachers and guardians. "
+                "An identifier that was joined wrongly is taken off again below.",
+                identifier=acting.plain(line),
+                name=acting.plain(name),
+            )
         )
-        if st.button("Yes, they are one person", type="primary", key="join"):
+        if st.button(t("Yes, they are one person"), type="primary", key="join"):
             acting.carry_out(visit, ACTION, join)
 
 
@@ -163,13 +191,15 @@ def _identifiers(visit: Visit, known: search.Card) -> None:
     engine, tenant = people_of(visit.settings), visit.viewer.tenant
     found = identities.list_identifiers(engine, tenant, known.person_key)
     page.section(
-        f"How learning systems know {known.name}",
-        "A statement under any of these is this person's. Where one is somebody else's, take it off.",
+        t("How learning systems know {name}", name=known.name),
+        t("A statement under any of these is this person's. Where one is somebody else's, take it off."),
     )
     if not found:
         states.empty(
-            "No identifier",
-            "No statement can be this person's until a roster gives one, or an unknown actor is joined with them.",
+            t("No identifier"),
+            t(
+                "No statement can be this person's until a roster gives one, or an unknown actor is joined with them."
+            ),
         )
         return
     tables.table(
@@ -178,30 +208,32 @@ def _identifiers(visit: Visit, known: search.Card) -> None:
                 {
                     "kind": _kind(one.kind),
                     "value": _line(one.value),
-                    "source": "joined by hand" if one.source == "administrator" else one.source,
+                    "source": t("joined by hand") if one.source == "administrator" else one.source,
                 }
                 for one in found
             ]
         ),
-        {"kind": "Kind", "value": "Identifier", "source": "From"},
+        {"kind": t("Kind"), "value": t("Identifier"), "source": t("From")},
         file_name="identifiers",
-        alt="The identifiers of this person",
+        alt=t("The identifiers of this person"),
     )
     by_key = {one.identifier_key: one for one in found}
-    with st.popover("Take an identifier off", icon=":material/call_split:"):
+    with st.popover(t("Take an identifier off"), icon=":material/call_split:"):
         st.write(
-            "The statements made under it go along to an unknown actor, whom you may join with somebody else. "
-            "Classes and roles stay here, and later imports leave the identifier where it is."
+            t(
+                "The statements made under it go along to an unknown actor, whom you may join with somebody else. "
+                "Classes and roles stay here, and later imports leave the identifier where it is."
+            )
         )
         chosen = st.selectbox(
-            "Identifier",
+            t("Identifier"),
             list(by_key),
             index=None,
             format_func=lambda key: f"{_kind(by_key[key].kind)}: {_line(by_key[key].value)}",
-            placeholder="Choose one",
+            placeholder=t("Choose one"),
             key="split_identifier",
         )
-        if st.button("Yes, take it off", type="primary", key="split", disabled=chosen is None):
+        if st.button(t("Yes, take it off"), type="primary", key="split", disabled=chosen is None):
             _split(visit, known, by_key[chosen])
 
 
@@ -220,14 +252,17 @@ def _split(visit: Visit, known: search.Card, one: identities.Known) -> None:
         for widget in ("choose_actor", "find_actor"):
             st.session_state.pop(widget, None)
         return Outcome(
-            f"{_line(one.value)} is an unknown actor now, chosen above: look for the person whom it belongs to."
+            t(
+                "{identifier} is an unknown actor now, chosen above: look for the person whom it belongs to.",
+                identifier=_line(one.value),
+            )
         )
 
     acting.carry_out(visit, ACTION, split)
 
 
 def _kind(kind: str) -> str:
-    return _KINDS.get(kind, kind)
+    return t(_KINDS.get(kind, kind))
 
 
 def _line(value: str) -> str:
