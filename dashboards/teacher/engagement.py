@@ -5,12 +5,13 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from dashboards import learner
+from dashboards import learner, words
 from dashboards.classes import Class, choose_class, classes, weeks
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.teacher import unscheduled
 from dashboards.visit import Visit
 
+t, tn = words.room(__name__)
 _ATTENDANCE = """
 select
     week_index, sum(meeting_count) as meeting_count, sum(absent_count) as absent_count,
@@ -52,8 +53,8 @@ def render(visit: Visit) -> None:
     """The page: finding, study time, attendance, right answers, table of students."""
     found = classes(visit)
     if not found:
-        page.header(visit, "Engagement", "Here you will see how your class works from week to week.")
-        states.empty("No class is assigned to you yet", "Your administrator can assign one.")
+        page.header(visit, t("Engagement"), t("Here you will see how your class works from week to week."))
+        states.empty(t("No class is assigned to you yet"), t("Your administrator can assign one."))
         return
     heading = st.container()
     chosen = choose_class(found)
@@ -64,13 +65,13 @@ def render(visit: Visit) -> None:
     with heading:
         page.header(
             visit,
-            "Engagement",
+            t("Engagement"),
             _lead(visit, students),
             as_of=chosen.as_of_date,
             section_key=chosen.section_key,
         )
     if students.is_empty():
-        states.empty("No complete week yet", "Figures appear when the class has completed a week.")
+        states.empty(t("No complete week yet"), t("Figures appear when the class has completed a week."))
         return
     _weeks(visit, chosen)
     _students(students)
@@ -80,11 +81,15 @@ def _lead(visit: Visit, students: pl.DataFrame) -> str:
     quiet = students.filter("is_inactive").height
     days = visit.settings.inactive_days
     if students.is_empty():
-        return "Nothing has happened in this class yet."
+        return t("Nothing has happened in this class yet.")
     if not quiet:
-        return f"Every student did something in the last {days} days. Nobody to call."
-    who = page.count(quiet, "student who has", "students who have")
-    return f"Ask after {who} not been seen for {days} days or more: first in the table below."
+        return t("Every student did something in the last {days} days. Nobody to call.", days=days)
+    return tn(
+        "Ask after {count} student who has not been seen for {days} days or more: first in the table below.",
+        "Ask after {count} students who have not been seen for {days} days or more: first in the table below.",
+        quiet,
+        days=days,
+    )
 
 
 def _weeks(visit: Visit, chosen: Class) -> None:
@@ -93,23 +98,35 @@ def _weeks(visit: Visit, chosen: Class) -> None:
         return
     last = done.row(-1, named=True)
     charts.figure(
-        f"{last['minutes_per_student'] or 0:.0f} minutes of work per student in week {last['week_index']}",
-        "Minutes active in the learning systems per student, by week of the term",
-        charts.weekly_line(done, y="minutes_per_student", y_title="Minutes per student"),
-        text="Line chart of minutes active per student by week.",
+        tn(
+            "{count} minutes of work per student in week {week}",
+            "{count} minutes of work per student in week {week}",
+            round(last["minutes_per_student"] or 0),
+            week=last["week_index"],
+        ),
+        t("Minutes active in the learning systems per student, by week of the term"),
+        charts.weekly_line(done, y="minutes_per_student", y_title=t("Minutes per student")),
+        text=t("Line chart of minutes active per student by week."),
         how=notes.definitions(
-            Minutes="msr_class_week.minutes_active", Minutes_of_a_student="msr_student_week.minutes_active"
+            **{
+                t("Minutes"): "msr_class_week.minutes_active",
+                t("Minutes of a student"): "msr_student_week.minutes_active",
+            }
         ),
     )
     answered = done.filter(pl.col("attempt_count") > 0)
     if not answered.is_empty():
         charts.figure(
-            f"{answered['correct_share'][-1]:.0%} of the answers in week {answered['week_index'][-1]} were right",
-            "Share of right answers, by week of the term",
-            charts.weekly_line(answered, y="correct_share", y_title="Right answers", y_format=".0%"),
-            text="Line chart of the share of right answers by week.",
+            t(
+                "{share} of the answers in week {week} were right",
+                share=page.share(answered["correct_share"][-1]),
+                week=answered["week_index"][-1],
+            ),
+            t("Share of right answers, by week of the term"),
+            charts.weekly_line(answered, y="correct_share", y_title=t("Right answers"), y_format=".0%"),
+            text=t("Line chart of the share of right answers by week."),
             how=notes.definitions(
-                Answers="msr_class_week.attempt_count", Right="msr_class_week.correct_count"
+                **{t("Answers"): "msr_class_week.attempt_count", t("Right"): "msr_class_week.correct_count"}
             ),
         )
     learner.show_attendance(visit.rows(_ATTENDANCE, {"section": chosen.section_key}))
@@ -117,35 +134,37 @@ def _weeks(visit: Visit, chosen: Class) -> None:
 
 def _students(students: pl.DataFrame) -> None:
     page.section(
-        "Each student's work",
-        "Longest silence first. Minutes and answers are the newest complete week's, the rest the term's.",
+        t("Each student's work"),
+        t("Longest silence first. Minutes and answers are the newest complete week's, the rest the term's."),
     )
     shown = students.with_columns((100 * pl.col("mean_score")).round(0).alias("score_pct"))
     tables.table(
         shown,
         {
-            "display_name": "Student",
-            "last_active_date": "Last active",
-            "minutes": "Minutes",
-            "attempts": "Answers",
-            "score_pct": "Score (%)",
-            "task_count": "Tasks",
-            "done_count": "Handed in",
-            "submitted_late": "of those late",
-            "overdue_count": "Overdue",
-            "absent": "Absences",
-            "meetings": "Lessons",
+            "display_name": t("Student"),
+            "last_active_date": t("Last active"),
+            "minutes": t("Minutes"),
+            "attempts": t("Answers"),
+            "score_pct": t("Score (%)"),
+            "task_count": t("Tasks"),
+            "done_count": t("Handed in"),
+            "submitted_late": t("of those late"),
+            "overdue_count": t("Overdue"),
+            "absent": t("Absences"),
+            "meetings": t("Lessons"),
         },
         file_name="engagement",
-        config={"Minutes": st.column_config.NumberColumn(format="%.0f")},
-        alt="Each student's activity, results and attendance",
+        config={t("Minutes"): st.column_config.NumberColumn(format="%.0f")},
+        alt=t("Each student's activity, results and attendance"),
     )
     page.how_worked_out(
         notes.definitions(
-            Last_active="msr_student.last_active_date",
-            Inactive="msr_student.is_inactive",
-            Score="msr_student.mean_score",
-            Tasks="msr_student.task_count",
-            Overdue="msr_student.overdue_count",
+            **{
+                t("Last active"): "msr_student.last_active_date",
+                t("Inactive"): "msr_student.is_inactive",
+                t("Score"): "msr_student.mean_score",
+                t("Tasks"): "msr_student.task_count",
+                t("Overdue"): "msr_student.overdue_count",
+            }
         )
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.classes import Class, choose_class, classes
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.teacher import drill_down
 from dashboards.visit import Visit
+
+t, tn = words.room(__name__)
 
 STUDENTS_PER_PICTURE = 40
 """More rows than a class has; a course of thousands is shown in pages of this many."""
@@ -27,24 +30,30 @@ def render(visit: Visit) -> None:
     found = classes(visit)
     if not found:
         page.header(
-            visit, "Skills", "Here you will see what your class has mastered and what to teach again."
+            visit,
+            t("Skills"),
+            t("Here you will see what your class has mastered and what to teach again."),
         )
-        states.empty("No class is assigned to you yet", "Your administrator can assign one.")
+        states.empty(t("No class is assigned to you yet"), t("Your administrator can assign one."))
         return
     heading = st.container()
     chosen = choose_class(found)
     mastery = visit.named(_MASTERY, {"section": chosen.section_key})
     if mastery.is_empty():
         with heading:
-            page.header(visit, "Skills", f"No skills are known yet for {chosen.course_title}.")
+            page.header(
+                visit, t("Skills"), t("No skills are known yet for {course}.", course=chosen.course_title)
+            )
         states.empty(
-            "No answers with skills in this class yet",
-            "Mastery is worked out from answers to questions whose skills the course catalogue names.",
+            t("No answers with skills in this class yet"),
+            t("Mastery is worked out from answers to questions whose skills the course catalogue names."),
         )
         return
     by_skill = _by_skill(mastery)
     with heading:
-        page.header(visit, "Skills", _lead(by_skill), as_of=chosen.as_of_date, section_key=chosen.section_key)
+        page.header(
+            visit, t("Skills"), _lead(by_skill), as_of=chosen.as_of_date, section_key=chosen.section_key
+        )
     _weakest(by_skill)
     _heatmap(visit, chosen, mastery, by_skill)
     students = dict(mastery.sort("display_name").select("person_key", "display_name").iter_rows())
@@ -70,10 +79,12 @@ def _by_skill(mastery: pl.DataFrame) -> pl.DataFrame:
 def _lead(by_skill: pl.DataFrame) -> str:
     first = by_skill.row(0, named=True)
     if not first["lacking_count"]:
-        return "Everybody has mastered every skill practised so far. Move on."
-    return (
-        f"Teach “{first['skill']}” again first: {first['lacking_count']} of the {first['student_count']} students who "
-        "practised it have not mastered it."
+        return t("Everybody has mastered every skill practised so far. Move on.")
+    return t(
+        "Teach “{skill}” again first: {lacking} of the {count} students who practised it have not mastered it.",
+        skill=first["skill"],
+        lacking=first["lacking_count"],
+        count=first["student_count"],
     )
 
 
@@ -83,14 +94,23 @@ def _weakest(by_skill: pl.DataFrame) -> None:
         return
     few = by_skill.filter(pl.col("mastered_share") < 0.5).height
     charts.figure(
-        f"{few} of {by_skill.height} skills are mastered by fewer than half of the students who practised them"
+        t(
+            "{few} of {count} skills are mastered by fewer than half of the students who practised them",
+            few=few,
+            count=by_skill.height,
+        )
         if few
-        else "Every skill is mastered by at least half of the students who practised it",
-        "Students who practised the skill and have not mastered it; the six skills with the most of them",
+        else t("Every skill is mastered by at least half of the students who practised it"),
+        t("Students who practised the skill and have not mastered it; the six skills with the most of them"),
         charts.ranked_bars(
-            lacking, x="lacking_count", y="skill", x_title="Students", x_format=",.0f", first_needs_help=True
+            lacking,
+            x="lacking_count",
+            y="skill",
+            x_title=t("Students"),
+            x_format=",.0f",
+            first_needs_help=True,
         ),
-        text="Bar chart of the skills that most students have practised without mastering them.",
+        text=t("Bar chart of the skills that most students have practised without mastering them."),
     )
 
 
@@ -119,25 +139,53 @@ def _heatmap(visit: Visit, chosen: Class, mastery: pl.DataFrame, by_skill: pl.Da
     hidden = by_skill.height - skills.height
     mastered = int(mastery["is_mastered"].sum())
     charts.title(
-        f"{mastered / mastery.height:.0%} of what the class has practised is mastered: help is needed at the top left",
-        f"Students (most need on top) by skills (least mastered on the left); mastered in {mastered} of "
-        f"{mastery.height} practised squares"
-        + (f"; the {hidden} best-known skills are in the table only" if hidden else ""),
+        t(
+            "{share} of what the class has practised is mastered: help is needed at the top left",
+            share=page.share(mastered / mastery.height),
+        ),
+        _measure(mastered, mastery.height, hidden),
     )
     charts.band_legend()
     charts.draw(
         charts.mastery_heatmap(
             cells, students=_unique(shown["display_name"]), skills=skills["skill"].to_list()
         ),
-        text=f"Heatmap of mastery of {shown.height} students in {skills.height} skills; the table below holds the figures.",
+        text=t(
+            "Heatmap of mastery of {students} students in {skills} skills; the table below holds the figures.",
+            students=shown.height,
+            skills=skills.height,
+        ),
     )
     page.how_worked_out(
-        f"Worked out from the order of right and wrong answers by Bayesian knowledge tracing. **Mastered** counts from "
-        f"{threshold:.0%} on, **on the way** from {charts.HALF:.0%}. A student without an answer in a skill is shown as "
-        "not tried.\n\n"
-        + notes.definitions(Mastery="prd_mastery.mastery", Answers="prd_mastery.opportunity_count"),
+        t(
+            "Worked out from the order of right and wrong answers by Bayesian knowledge tracing. **Mastered** counts from "
+            "{mastered} on, **on the way** from {half}. A student without an answer in a skill is shown as not tried.",
+            mastered=page.share(threshold),
+            half=page.share(charts.HALF),
+        )
+        + "\n\n"
+        + notes.definitions(
+            **{t("Mastery"): "prd_mastery.mastery", t("Answers"): "prd_mastery.opportunity_count"}
+        ),
     )
     _table(mastery, threshold)
+
+
+def _measure(mastered: int, practised: int, hidden: int) -> str:
+    if hidden:
+        return t(
+            "Students (most need on top) by skills (least mastered on the left); mastered in {mastered} of {practised} "
+            "practised squares; the {hidden} best-known skills are in the table only",
+            mastered=mastered,
+            practised=practised,
+            hidden=hidden,
+        )
+    return t(
+        "Students (most need on top) by skills (least mastered on the left); mastered in {mastered} of {practised} "
+        "practised squares",
+        mastered=mastered,
+        practised=practised,
+    )
 
 
 def _unique(names: pl.Series) -> list[str]:
@@ -145,7 +193,7 @@ def _unique(names: pl.Series) -> list[str]:
 
 
 def _table(mastery: pl.DataFrame, threshold: float) -> None:
-    with st.expander("The figures behind the picture"):
+    with st.expander(t("The figures behind the picture")):
         shown = mastery.with_columns(
             charts.band("mastery", "opportunity_count", threshold=threshold).alias("band"),
             (100 * pl.col("mastery")).round(1).alias("mastery_pct"),
@@ -153,13 +201,13 @@ def _table(mastery: pl.DataFrame, threshold: float) -> None:
         tables.table(
             shown,
             {
-                "display_name": "Student",
-                "skill": "Skill",
-                "band": "Mastery",
-                "mastery_pct": "Probability (%)",
-                "correct_count": "Right answers",
-                "opportunity_count": "Answers",
+                "display_name": t("Student"),
+                "skill": t("Skill"),
+                "band": t("Mastery"),
+                "mastery_pct": t("Probability (%)"),
+                "correct_count": t("Right answers"),
+                "opportunity_count": t("Answers"),
             },
             file_name="mastery",
-            alt="Mastery of every student in every skill practised",
+            alt=t("Mastery of every student in every skill practised"),
         )

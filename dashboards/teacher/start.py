@@ -7,11 +7,13 @@ import html
 import polars as pl
 import streamlit as st
 
+from dashboards import words
 from dashboards.classes import Class, choose_class, classes, weeks
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.teacher import acting, under_way, unscheduled
 from dashboards.visit import Visit
 
+t, tn = words.room(__name__)
 CARDS = 6
 """Students shown as cards before the list folds: what a teacher can act on in a day."""
 
@@ -44,11 +46,13 @@ def render(visit: Visit) -> None:
     """The page: chooser, finding, cards, figures, trend, whole list."""
     found = classes(visit)
     if not found:
-        page.header(visit, "My classes", "Here you will see which of your students need you most.")
+        page.header(visit, t("My classes"), t("Here you will see which of your students need you most."))
         states.empty(
-            "No class is assigned to you yet",
-            "As soon as your school's roster names you as a teacher, or an administrator assigns you a class, "
-            "its students appear here.",
+            t("No class is assigned to you yet"),
+            t(
+                "As soon as your school's roster names you as a teacher, or an administrator assigns you a class, "
+                "its students appear here."
+            ),
         )
         return
     heading = st.container()
@@ -61,15 +65,17 @@ def render(visit: Visit) -> None:
     with heading:
         page.header(
             visit,
-            "Who needs you",
+            t("Who needs you"),
             _lead(chosen, ranked) + _overdue(under_way.overdue(visit, plans)),
             as_of=chosen.as_of_date,
             section_key=chosen.section_key,
         )
     if ranked.is_empty():
         states.empty(
-            "No risk estimates for this class yet",
-            "They appear once the risk model has been trained on finished classes and this class has completed a week.",
+            t("No risk estimates for this class yet"),
+            t(
+                "They appear once the risk model has been trained on finished classes and this class has completed a week."
+            ),
         )
     else:
         _cards(visit, ranked.filter(pl.col("is_at_risk")), chosen)
@@ -81,25 +87,55 @@ def render(visit: Visit) -> None:
 
 def _lead(chosen: Class, ranked: pl.DataFrame) -> str:
     if ranked.is_empty():
-        return f"{chosen.title} has {chosen.student_count or 0} students."
+        return tn(
+            "{title} has {count} students.",
+            "{title} has {count} students.",
+            chosen.student_count or 0,
+            title=chosen.title,
+        )
     listed = ranked.filter(pl.col("is_at_risk"))
     if not chosen.is_running:
-        return f"{chosen.title} has finished. On its last day {listed.height} of {ranked.height} students were on the list."
-    new = listed.filter(pl.col("is_new_on_list")).height
-    change = f", {new} of them new since last week" if new else ", the same ones as last week"
+        return t(
+            "{title} has finished. On its last day {listed} of {count} students were on the list.",
+            title=chosen.title,
+            listed=listed.height,
+            count=ranked.height,
+        )
     if listed.is_empty():
-        return f"None of the {ranked.height} students in {chosen.title} is on the list this week."
-    who = "student needs" if listed.height == 1 else "students need"
-    return (
-        f"{listed.height} of {ranked.height} {who} a word from you in {chosen.title}{change}. "
-        "Start with the first; the reasons stand below each name."
-    )
+        return t(
+            "None of the {count} students in {title} is on the list this week.",
+            title=chosen.title,
+            count=ranked.height,
+        )
+    new = listed.filter(pl.col("is_new_on_list")).height
+    if new:
+        finding = tn(
+            "{count} of {all} student needs a word from you in {title}, {new} of them new since last week.",
+            "{count} of {all} students need a word from you in {title}, {new} of them new since last week.",
+            listed.height,
+            all=ranked.height,
+            title=chosen.title,
+            new=new,
+        )
+    else:
+        finding = tn(
+            "{count} of {all} student needs a word from you in {title}, the same ones as last week.",
+            "{count} of {all} students need a word from you in {title}, the same ones as last week.",
+            listed.height,
+            all=ranked.height,
+            title=chosen.title,
+        )
+    return f"{finding} {t('Start with the first; the reasons stand below each name.')}"
 
 
 def _overdue(count: int) -> str:
     if not count:
         return ""
-    return f" {page.count(count, 'intervention waits', 'interventions wait')} for your word on how it went."
+    return " " + tn(
+        "{count} intervention waits for your word on how it went.",
+        "{count} interventions wait for your word on how it went.",
+        count,
+    )
 
 
 def _cards(visit: Visit, listed: pl.DataFrame, chosen: Class) -> None:
@@ -111,16 +147,22 @@ def _cards(visit: Visit, listed: pl.DataFrame, chosen: Class) -> None:
             with st.container(border=True):
                 acting.form(visit, chosen, row["person_key"], row["display_name"], kinds)
     if listed.height > CARDS:
-        st.html(f'<p class="ll-small">{listed.height - CARDS} more are on the list: see the table below.</p>')
+        more = tn(
+            "{count} more are on the list: see the table below.",
+            "{count} more are on the list: see the table below.",
+            listed.height - CARDS,
+        )
+        st.html(f'<p class="ll-small">{more}</p>')
 
 
 def _card(row: dict, chosen: Class, *, may_act: bool) -> None:
     reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
     items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
-    risk = f"Risk {row['risk']:.0%}"
+    risk = t("Risk {share}", share=page.share(row["risk"]))
+    place = html.escape(t("Place {place}", place=row["place"]))
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
-            f'<div class="ll-row"><span class="ll-rank" aria-label="Place {row["place"]}">{row["place"]}</span>'
+            f'<div class="ll-row"><span class="ll-rank" aria-label="{place}">{row["place"]}</span>'
             f'<div class="ll-body"><span class="ll-name">{html.escape(row["display_name"])}</span> '
             f"{page.chip(risk, 'attention')} {_change_chip(row)}"
             f'<ul class="ll-why">{items}</ul></div></div>',
@@ -128,17 +170,17 @@ def _card(row: dict, chosen: Class, *, may_act: bool) -> None:
         )
         st.page_link(
             st.session_state["pages"]["teacher-student"],
-            label="Open",
+            label=t("Open"),
             icon=":material/arrow_forward:",
             icon_position="right",
             query_params={"class": chosen.section_key, "person": row["person_key"]},
         )
         if may_act:
             st.button(
-                "Act",
+                t("Act"),
                 key=f"act_{row['person_key']}",
                 icon=":material/edit_note:",
-                help="Write a note or a message, or begin an intervention",
+                help=t("Write a note or a message, or begin an intervention"),
                 on_click=_toggle,
                 args=(row["person_key"],),
             )
@@ -151,36 +193,55 @@ def _toggle(person_key: str) -> None:
 
 def _change_chip(row: dict) -> str:
     if row["is_new_on_list"]:
-        return page.chip("New this week", "watch")
+        return page.chip(t("New this week"), "watch")
     change = row["risk_change"]
     if change is None:
         return ""
     points = round(100 * change)
     if points >= 1:
-        return page.chip(f"▲ {points} points since the week before", "attention")
+        more = tn("▲ {count} points since the week before", "▲ {count} points since the week before", points)
+        return page.chip(more, "attention")
     if points <= -1:
-        return page.chip(f"▼ {-points} points since the week before", "fine")
-    return page.chip("as the week before", "neutral")
+        less = tn("▼ {count} points since the week before", "▼ {count} points since the week before", -points)
+        return page.chip(less, "fine")
+    return page.chip(t("as the week before"), "neutral")
 
 
 def _figures(visit: Visit, chosen: Class) -> None:
     done = weeks(visit, chosen.section_key)
     if done.is_empty():
-        page.section("How the class is doing")
-        states.empty("No complete week yet", "The first figures appear when the class has completed a week.")
+        page.section(t("How the class is doing"))
+        states.empty(
+            t("No complete week yet"), t("The first figures appear when the class has completed a week.")
+        )
         return
     last = done.row(-1, named=True)
     before = done.row(-2, named=True) if done.height > 1 else {}
     page.section(
-        f"How the class is doing in week {last['week_index']}",
-        f"Week {last['week_index']} ended on {page.short_day(last['week_end_date'])}. "
-        "Small figures: change against the week before.",
+        t("How the class is doing in week {week}", week=last["week_index"]),
+        t(
+            "Week {week} ended on {day}. Small figures: change against the week before.",
+            week=last["week_index"],
+            day=page.short_day(last["week_end_date"]),
+        ),
     )
     page.tiles(
-        _tile("Active students", last, before, "active_share", f"Of {last['student_count']} students"),
-        _tile("Right answers", last, before, "correct_share", f"Of {last['attempt_count']:,} answers"),
-        _tile("Mean score", last, before, "mean_score", "Of assessments handed in"),
-        _tile("Absence", last, before, "absence_rate", "Share of lessons missed", higher_is_good=False),
+        _tile(
+            t("Active students"),
+            last,
+            before,
+            "active_share",
+            tn("Of {count} students", "Of {count} students", last["student_count"]),
+        ),
+        _tile(
+            t("Right answers"),
+            last,
+            before,
+            "correct_share",
+            tn("Of {count} answers", "Of {count} answers", last["attempt_count"]),
+        ),
+        _tile(t("Mean score"), last, before, "mean_score", t("Of assessments handed in")),
+        _tile(t("Absence"), last, before, "absence_rate", t("Share of lessons missed"), higher_is_good=False),
     )
     _trend(done)
 
@@ -201,37 +262,49 @@ def _trend(done: pl.DataFrame) -> None:
     first, last = done["active_share"][0], done["active_share"][-1]
     week = done["week_index"][-1]
     if done.height < 2 or first is None or last is None:
-        finding = f"{last or 0:.0%} of the class was active in week {week}"
+        finding = t("{share} of the class was active in week {week}", share=page.share(last or 0), week=week)
     else:
         best = max(share for share in done["active_share"] if share is not None)
-        direction = "as many as in week 1" if abs(last - first) < 0.03 else ("up" if last > first else "down")
-        ending = (
-            f", {direction} from {first:.0%} in week 1" if direction in {"up", "down"} else f", {direction}"
-        )
-        finding = f"{last:.0%} of the class was active in week {week}{ending}"
+        finding = _moved(first, last, week)
         if best - last > 0.1:
-            finding += f" (best week: {best:.0%})"
+            finding = t("{finding} (best week: {share})", finding=finding, share=page.share(best))
     charts.figure(
         finding,
-        "Share of students with any activity, by week of the term (complete weeks)",
-        charts.weekly_line(done, y="active_share", y_title="Active students", y_format=".0%"),
-        text=f"Line chart of active students by week. {finding}.",
+        t("Share of students with any activity, by week of the term (complete weeks)"),
+        charts.weekly_line(done, y="active_share", y_title=t("Active students"), y_format=".0%"),
+        text=t("Line chart of active students by week. {finding}.", finding=finding),
         how=notes.definitions(
-            Active_students="msr_class_week.active_student_count",
-            Students="msr_class_week.student_count",
-            Mean_score="msr_class_week.mean_score",
-            Absence="msr_class_week.absence_rate",
+            **{
+                t("Active students"): "msr_class_week.active_student_count",
+                t("Students"): "msr_class_week.student_count",
+                t("Mean score"): "msr_class_week.mean_score",
+                t("Absence"): "msr_class_week.absence_rate",
+            }
         )
-        + "\n\nOnly complete weeks are drawn, so that a week that has just begun doesn't look like a collapse.",
+        + "\n\n"
+        + t(
+            "Only complete weeks are drawn, so that a week that has just begun doesn't look like a collapse."
+        ),
     )
+
+
+def _moved(first: float, last: float, week: int) -> str:
+    figures = {"share": page.share(last), "week": str(week), "first": page.share(first)}
+    if abs(last - first) < 0.03:
+        del figures["first"]
+        return t("{share} of the class was active in week {week}, as many as in week 1", **figures)
+    if last > first:
+        return t("{share} of the class was active in week {week}, up from {first} in week 1", **figures)
+    return t("{share} of the class was active in week {week}, down from {first} in week 1", **figures)
 
 
 def _whole_list(ranked: pl.DataFrame) -> None:
     page.section(
-        "Every student of the class", "Ranked by need. Risk is the model's estimate of failing or leaving."
+        t("Every student of the class"),
+        t("Ranked by need. Risk is the model's estimate of failing or leaving."),
     )
     shown = ranked.with_columns(
-        pl.when(pl.col("is_at_risk")).then(pl.lit("On the list")).otherwise(pl.lit("")).alias("listed"),
+        pl.when(pl.col("is_at_risk")).then(pl.lit(t("On the list"))).otherwise(pl.lit("")).alias("listed"),
         (100 * pl.col("risk")).alias("risk_pct"),
         (100 * pl.col("risk_change")).round(0).cast(pl.Int64).alias("change_pct"),
         pl.concat_str(["reason_1", "reason_2", "reason_3"], separator="; ", ignore_nulls=True).alias(
@@ -241,36 +314,42 @@ def _whole_list(ranked: pl.DataFrame) -> None:
     tables.table(
         shown,
         {
-            "place": "Place",
-            "display_name": "Student",
-            "listed": "List",
-            "risk_pct": "Risk (%)",
-            "change_pct": "Change",
-            "reasons": "Why",
-            "last_active_date": "Last active",
+            "place": t("Place"),
+            "display_name": t("Student"),
+            "listed": t("List"),
+            "risk_pct": t("Risk (%)"),
+            "change_pct": t("Change"),
+            "reasons": t("Why"),
+            "last_active_date": t("Last active"),
         },
         file_name="students-by-need",
         config={
-            "Risk (%)": st.column_config.ProgressColumn(
+            t("Risk (%)"): st.column_config.ProgressColumn(
                 min_value=0, max_value=100, format="%.0f", width="small"
             ),
-            "Change": st.column_config.NumberColumn(
-                format="%+d", width="small", help="In percentage points since the week before"
+            t("Change"): st.column_config.NumberColumn(
+                format="%+d", width="small", help=t("In percentage points since the week before")
             ),
-            "Place": st.column_config.NumberColumn(width=60),
-            "Why": st.column_config.TextColumn(width="large"),
+            t("Place"): st.column_config.NumberColumn(width=60),
+            t("Why"): st.column_config.TextColumn(width="large"),
         },
-        alt="All students of the class ranked by risk",
+        alt=t("All students of the class ranked by risk"),
     )
     page.how_worked_out(
-        f"Worked out from what was known at the end of week {ranked['week_index'][0]}: activity, answers, results, "
-        "deadlines and attendance up to then, never anything later. It is a reason to ask, not a verdict: you know what "
-        "the model doesn't.\n\n"
+        t(
+            "Worked out from what was known at the end of week {week}: activity, answers, results, deadlines and "
+            "attendance up to then, never anything later. It is a reason to ask, not a verdict: you know what the model "
+            "doesn't.",
+            week=ranked["week_index"][0],
+        )
+        + "\n\n"
         + notes.definitions(
-            Risk="prd_risk.risk",
-            Place="prd_risk.risk_rank",
-            On_the_list="prd_risk.is_at_risk",
-            Why="prd_risk.reason_1",
-            Change="prd_risk.risk_previous",
+            **{
+                t("Risk"): "prd_risk.risk",
+                t("Place"): "prd_risk.risk_rank",
+                t("On the list"): "prd_risk.is_at_risk",
+                t("Why"): "prd_risk.reason_1",
+                t("Change"): "prd_risk.risk_previous",
+            }
         )
     )

@@ -7,12 +7,13 @@ import html
 import polars as pl
 import streamlit as st
 
-from dashboards import design, learner
+from dashboards import design, learner, words
 from dashboards.classes import Class, choose_class, classes
 from dashboards.components import charts, filters, notes, page, states, tables
 from dashboards.teacher import case_file, suggestions
 from dashboards.visit import Visit
 
+t, tn = words.room(__name__)
 _STUDENTS = """
 select e.person_key
 from brg_enrolment e
@@ -51,18 +52,22 @@ def render(visit: Visit) -> None:
     """The page: chooser of class and student, risk with reasons, then activity, skills, results, answers."""
     found = classes(visit)
     if not found:
-        page.header(visit, "One student", "Here you will see one student's record.")
-        states.empty("No class is assigned to you yet", "Your administrator can assign one.")
+        page.header(visit, t("One student"), t("Here you will see one student's record."))
+        states.empty(t("No class is assigned to you yet"), t("Your administrator can assign one."))
         return
     heading = st.container()
     chosen = choose_class(found)
     students = visit.named(_STUDENTS, {"section": chosen.section_key}).sort("display_name")
     if students.is_empty():
         with heading:
-            page.header(visit, "One student", f"Nobody is enrolled in {chosen.course_title}.")
+            page.header(
+                visit,
+                t("One student"),
+                t("Nobody is enrolled in {course}.", course=chosen.course_title),
+            )
         return
     names = dict(zip(students["person_key"], students["display_name"], strict=True))
-    person_key = filters.choose("Student", names, param="person")
+    person_key = filters.choose(t("Student"), names, param="person")
     visit.audit_view(person_key, "teacher-student")
     risk = visit.rows(_RISK, {"section": chosen.section_key, "person": person_key})
     with heading:
@@ -76,7 +81,7 @@ def render(visit: Visit) -> None:
     _why(risk)
     case_file.show(visit, chosen, person_key, names[person_key])
     _activity(visit, chosen, person_key)
-    page.section("Skills")
+    page.section(t("Skills"))
     learner.show_mastery(visit, learner.mastery(visit, person_key, chosen.section_key))
     suggestions.show(visit, chosen, person_key)
     _record(visit, chosen, person_key)
@@ -84,12 +89,21 @@ def render(visit: Visit) -> None:
 
 def _lead(risk: pl.DataFrame, chosen: Class) -> str:
     if risk.is_empty():
-        return f"In {chosen.course_title}; no risk estimate yet."
+        return t("In {course}; no risk estimate yet.", course=chosen.course_title)
     row = risk.row(0, named=True)
-    place = f"place {row['risk_rank']} of {row['student_count']} by need in {chosen.course_title}"
     if row["is_at_risk"]:
-        return f"Talk to this student this week: {place}."
-    return f"Not on the list: {place}."
+        return t(
+            "Talk to this student this week: place {place} of {count} by need in {course}.",
+            place=row["risk_rank"],
+            count=row["student_count"],
+            course=chosen.course_title,
+        )
+    return t(
+        "Not on the list: place {place} of {count} by need in {course}.",
+        place=row["risk_rank"],
+        count=row["student_count"],
+        course=chosen.course_title,
+    )
 
 
 def _why(risk: pl.DataFrame) -> None:
@@ -97,22 +111,22 @@ def _why(risk: pl.DataFrame) -> None:
         return
     row = risk.row(0, named=True)
     meaning: design.Meaning = "attention" if row["is_at_risk"] else "fine"
-    chips = page.chip(f"Risk {row['risk']:.0%}", meaning)
+    chips = page.chip(t("Risk {share}", share=page.share(row["risk"])), meaning)
     if row["risk_previous"] is not None:
-        chips += " " + page.chip(f"{row['risk_previous']:.0%} the week before", "neutral")
+        before = t("{share} the week before", share=page.share(row["risk_previous"]))
+        chips += " " + page.chip(before, "neutral")
     reasons = [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
     items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
-    st.html(
-        f'{chips}<p style="margin:.6rem 0 0"><b>What moves the estimate most</b></p><ul class="ll-why">{items}</ul>'
-    )
+    heading = html.escape(t("What moves the estimate most"))
+    st.html(f'{chips}<p style="margin:.6rem 0 0"><b>{heading}</b></p><ul class="ll-why">{items}</ul>')
 
 
 def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
     compared = visit.rows(_COMPARED, {"section": chosen.section_key, "person": person_key})
     compared = compared.filter(pl.col("mine").is_not_null())
-    page.section("Work and attendance")
+    page.section(t("Work and attendance"))
     if compared.is_empty():
-        states.empty("No complete week yet", "Figures appear when the class has completed a week.")
+        states.empty(t("No complete week yet"), t("Figures appear when the class has completed a week."))
         return
     last = compared.row(-1, named=True)
     mine, median = last["mine"] or 0, last["class_median"] or 0
@@ -120,24 +134,29 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
     lines = compared.unpivot(
         index="week_index", on=["mine", "class_median"], variable_name="line", value_name="minutes"
     )
-    lines = lines.with_columns(
-        pl.col("line").replace({"mine": "This student", "class_median": "Class median"})
-    )
+    labels = {"mine": t("This student"), "class_median": t("Class median")}
+    lines = lines.with_columns(pl.col("line").replace(labels))
     charts.figure(
-        f"{mine:.0f} minutes in week {last['week_index']}; the class's median is {median:.0f}",
-        "Minutes active by week of the term: this student and the class's median",
+        tn(
+            "{count} minutes in week {week}; the class's median is {median}",
+            "{count} minutes in week {week}; the class's median is {median}",
+            round(mine),
+            week=last["week_index"],
+            median=round(median),
+        ),
+        t("Minutes active by week of the term: this student and the class's median"),
         charts.weekly_line(
             lines,
             y="minutes",
-            y_title="Minutes",
+            y_title=t("Minutes"),
             series="line",
             colours={
-                "This student": colours.attention if mine < median / 2 else colours.fine,
-                "Class median": colours.neutral,
+                labels["mine"]: colours.attention if mine < median / 2 else colours.fine,
+                labels["class_median"]: colours.neutral,
             },
         ),
-        text="Line chart of this student's minutes by week against the class's median.",
-        how=notes.definitions(Minutes="msr_student_week.minutes_active"),
+        text=t("Line chart of this student's minutes by week against the class's median."),
+        how=notes.definitions(**{t("Minutes"): "msr_student_week.minutes_active"}),
     )
     learner.show_attendance(learner.weeks(visit, person_key, chosen.session_key, chosen.section_key))
 
@@ -145,33 +164,33 @@ def _activity(visit: Visit, chosen: Class, person_key: str) -> None:
 def _record(visit: Visit, chosen: Class, person_key: str) -> None:
     handed_in = learner.results(visit, person_key, chosen.section_key)
     if handed_in.height:
-        page.section("Handed in")
+        page.section(t("Handed in"))
         tables.table(
             learner.with_timeliness(handed_in),
             {
-                "title": "What",
-                "submitted_date": "Handed in",
-                "score_pct": "Score (%)",
-                "timeliness": "In time?",
+                "title": t("What"),
+                "submitted_date": t("Handed in"),
+                "score_pct": t("Score (%)"),
+                "timeliness": t("In time?"),
             },
             file_name="handed-in",
-            alt="Assessments this student handed in, newest first",
+            alt=t("Assessments this student handed in, newest first"),
         )
     attempts = visit.rows(_ATTEMPTS, {"section": chosen.section_key, "person": person_key})
     if attempts.height:
-        page.section("The last answers", "Newest first, at most 50.")
+        page.section(t("The last answers"), t("Newest first, at most 50."))
         tables.table(
             attempts.with_columns(
-                pl.when("is_correct").then(pl.lit("right")).otherwise(pl.lit("wrong")).alias("answer")
+                pl.when("is_correct").then(pl.lit(t("right"))).otherwise(pl.lit(t("wrong"))).alias("answer")
             ),
             {
-                "responded_at": "When",
-                "assessment": "In",
-                "question": "Question",
-                "skill": "Skill",
-                "answer": "Answer",
-                "duration_seconds": "Seconds",
+                "responded_at": t("When"),
+                "assessment": t("In"),
+                "question": t("Question"),
+                "skill": t("Skill"),
+                "answer": t("Answer"),
+                "duration_seconds": t("Seconds"),
             },
             file_name="answers",
-            alt="This student's newest answers",
+            alt=t("This student's newest answers"),
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import altair as alt
 import polars as pl
+from babel import dates
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.classes import Class
 from dashboards.components import charts, notes, page, states, tables
 from dashboards.visit import Visit
 
+t, tn = words.room(__name__)
 _DAYS = """
 select occurred_date, count(*) as events, count(distinct person_key) as learners
 from fct_statement
@@ -46,41 +48,47 @@ def render(visit: Visit, chosen: Class, heading: DeltaGenerator) -> None:
     with heading:
         page.header(visit, chosen.title, _lead(learners), section_key=chosen.section_key)
     if days.is_empty():
-        states.empty("Nothing has happened in this class yet", "Its learners' statements appear here.")
+        states.empty(t("Nothing has happened in this class yet"), t("Its learners' statements appear here."))
         return
     page.tiles(
-        page.Tile("Learners", f"{learners.height:,}"),
-        page.Tile("Events", f"{int(days['events'].sum()):,}"),
-        page.Tile("First day", page.full_day(days["occurred_date"][0])),
-        page.Tile("Last day", page.full_day(days["occurred_date"][-1])),
+        page.Tile(t("Learners"), words.number(learners.height)),
+        page.Tile(t("Events"), words.number(int(days["events"].sum()))),
+        page.Tile(t("First day"), page.full_day(days["occurred_date"][0])),
+        page.Tile(t("Last day"), page.full_day(days["occurred_date"][-1])),
     )
     _by_day(days)
     _activities(visit, params)
-    page.section("Its learners", "Longest silence first.")
+    page.section(t("Its learners"), t("Longest silence first."))
     tables.table(
         learners,
         {
-            "display_name": "Learner",
-            "last_active_date": "Last active",
-            "days": "Days with activity",
-            "events": "Events",
-            "answers": "Answers",
+            "display_name": t("Learner"),
+            "last_active_date": t("Last active"),
+            "days": t("Days with activity"),
+            "events": t("Events"),
+            "answers": t("Answers"),
         },
         file_name="learners",
-        alt="Learners of the class, longest silence first",
+        alt=t("Learners of the class, longest silence first"),
     )
 
 
 def _lead(learners: pl.DataFrame) -> str:
-    return (
-        f"{page.count(learners.height, 'learner', 'learners')} in a class that no term dates: there are no weeks and no "
-        "risk estimates, but you see who was here last and what was used."
+    return tn(
+        "{count} learner in a class that no term dates: there are no weeks and no risk estimates, but you see who was "
+        "here last and what was used.",
+        "{count} learners in a class that no term dates: there are no weeks and no risk estimates, but you see who was "
+        "here last and what was used.",
+        learners.height,
     )
 
 
 def _by_day(days: pl.DataFrame) -> None:
     busiest = days.sort("events", descending=True).row(0, named=True)
-    drawn = days.with_columns(pl.col("occurred_date").dt.strftime("%d %b %Y").alias("day"))
+    labels = [
+        dates.format_date(day, "dd MMM y", locale=words.current()) for day in days["occurred_date"].to_list()
+    ]
+    drawn = days.with_columns(pl.Series("day", labels, pl.String))
     chart = (
         alt.Chart(drawn)
         .mark_bar(color=design.palette().fine)
@@ -88,25 +96,30 @@ def _by_day(days: pl.DataFrame) -> None:
             x=alt.X(
                 "day:O",
                 sort=drawn["day"].to_list(),
-                title="Day with events (UTC)",
+                title=t("Day with events (UTC)"),
                 axis=alt.Axis(labelAngle=0, labelOverlap=True),
             ),
-            y=alt.Y("events:Q", title="Events", axis=alt.Axis(tickCount=4, grid=True, gridOpacity=0.5)),
+            y=alt.Y("events:Q", title=t("Events"), axis=alt.Axis(tickCount=4, grid=True, gridOpacity=0.5)),
             tooltip=[
-                alt.Tooltip("day:O", title="Day"),
-                alt.Tooltip("events:Q", title="Events", format=","),
-                alt.Tooltip("learners:Q", title="Learners", format=","),
+                alt.Tooltip("day:O", title=t("Day")),
+                alt.Tooltip("events:Q", title=t("Events"), format=","),
+                alt.Tooltip("learners:Q", title=t("Learners"), format=","),
             ],
         )
         .properties(height=230)
     )
     charts.figure(
-        f"Busiest on {page.full_day(busiest['occurred_date'])}: {busiest['events']:,} events by "
-        f"{page.count(busiest['learners'], 'learner', 'learners')}",
-        "Events of this class's learners by day",
+        tn(
+            "Busiest on {day}: {events} events by {count} learner",
+            "Busiest on {day}: {events} events by {count} learners",
+            busiest["learners"],
+            day=busiest["occurred_date"],
+            events=busiest["events"],
+        ),
+        t("Events of this class's learners by day"),
         chart,
-        text="Bar chart of events by day.",
-        how=notes.definitions(Event="fct_statement.event"),
+        text=t("Bar chart of events by day."),
+        how=notes.definitions(**{t("Event"): "fct_statement.event"}),
     )
 
 
@@ -116,8 +129,8 @@ def _activities(visit: Visit, params: dict[str, str]) -> None:
         return
     first = used.row(0, named=True)
     charts.figure(
-        f"Used by most learners: {first['title']}",
-        "Learners who used each activity; the twelve used by most",
-        charts.ranked_bars(used, x="learners", y="title", x_title="Learners", x_format=",.0f"),
-        text="Bar chart of activities by learners.",
+        t("Used by most learners: {title}", title=first["title"]),
+        t("Learners who used each activity; the twelve used by most"),
+        charts.ranked_bars(used, x="learners", y="title", x_title=t("Learners"), x_format=",.0f"),
+        text=t("Bar chart of activities by learners."),
     )

@@ -16,7 +16,7 @@ _WORDS = re.compile(r"[A-Za-z]{2,}[’']?[a-z]*[,.:;!?]?[  ]+[A-Za-z(]|^[A-Z][a-
 """Two words, or one with a capital: keys, addresses, class names and formats have neither."""
 _NO_PAGE = {"catalogues.py", "design.py", "guard.py", "recording.py", "words.py"}
 """Modules without a text for readers: a developer's tool, styles, headers, what goes to the LRS, the names of languages."""
-_NO_TEXT = {"Learnlake", "ddd D MMM", "D MMM YYYY"}
+_NO_TEXT = {"Learnlake", "ddd D MMM", "D MMM YYYY", "dd MMM y"}
 _HEADERS = ("default-src", "sandbox ", "attachment; ", "text/html; ")
 
 
