@@ -45,9 +45,10 @@ class Intervention:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tally:
-    """How the interventions of one section stand, in numbers only."""
+    """How the interventions of one section stand, in numbers only; `student_count` says for how many they are."""
 
     section_key: str
+    student_count: int
     under_way: int
     overdue: int
     helped: int
@@ -140,6 +141,7 @@ def tally(engine: Engine, viewer: Viewer) -> list[Tally]:
     query = (
         select(
             held.section_key,
+            func.count(held.person_key.distinct()),
             _number(is_open),
             _number(and_(is_open, held.end_date < school_day(engine))),
             *(_number(held.outcome == outcome) for outcome in OUTCOMES),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards import words
 from dashboards.components import charts, filters, notes, page, states, tables
-from dashboards.principal import alerts, measures
+from dashboards.principal import alerts, measures, outcomes
 from dashboards.principal.choosing import choose
 from dashboards.principal.measures import LEVELS, MEASURES, Choice, Measure
 from dashboards.visit import Visit
@@ -24,7 +24,7 @@ TITLE = mark("My school")
 
 
 def render(visit: Visit) -> None:
-    """The page: choosers, finding, alerts, classes to look at, figures, comparison, weeks, terms, table."""
+    """The page: choosers, finding, alerts, classes to look at, figures, comparison, weeks, table, interventions, terms."""
     heading = st.container()
     chosen = choose(visit, t(TITLE))
     if chosen is None:
@@ -46,6 +46,7 @@ def render(visit: Visit) -> None:
     _compare(visit, chosen, groups)
     _trend(weeks)
     _table(visit, groups)
+    outcomes.show(visit, groups)
     _terms(visit, chosen)
 
 

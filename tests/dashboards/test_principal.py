@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from dashboards.principal import estimates, measures
-from people import consent, consent_record
+from people import consent, consent_record, interventions
+from people.db import school_day
 from tests.dashboards import school as schools
+from tests.dashboards.test_analyst import viewer
 from tests.dashboards.test_pages import text
 
 Open = Callable[..., AppTest]
@@ -102,6 +104,30 @@ def test_no_class_under_five_is_told_or_can_be_subtracted(counts: list[int]) -> 
     assert hidden["mean_score"].null_count() == hidden.height
     small = sum(count < 5 for count in counts)
     assert hidden.height == (small if small != 1 else min(2, len(counts)))
+
+
+def test_outcomes_are_numbers_by_class_and_those_of_few_students_stay_empty(
+    own_school: schools.School, open_page: Open
+) -> None:
+    assert not [
+        f for f in open_page(own_school, "principal", "principal").dataframe if "It helped" in f.value
+    ]
+    engine = own_school.engine
+    teacher, other = (viewer(own_school, own_school.logins[who]) for who in ("teacher", "other teacher"))
+    end = school_day(engine) + dt.timedelta(days=7)
+    first, second = schools.CLASSES[:2]
+    taught = own_school.students[first][:5]
+    one = own_school.students[second][0]
+    plans = [interventions.begin(engine, teacher, first, person, "talk", end_date=end) for person in taught]
+    plans += [interventions.begin(engine, other, second, one, "talk", end_date=end) for _ in range(5)]
+    interventions.conclude(engine, teacher, plans[0], "helped", "")
+    interventions.conclude(engine, teacher, plans[1], "not", "")
+    interventions.conclude(engine, other, plans[5], "helped", "")
+    app = open_page(own_school, "principal", "principal")
+    shown = table(app, "It helped").set_index("Class")
+    assert list(shown.loc["Algebra I, group 1"]) == [5, 3, 0, 1, 0, 1]
+    assert shown.loc["Algebra I, group 2"].isna().all(), "five plans for one student tell of that student"
+    assert "1 of 2 interventions that ended have helped, 0 partly" in text(app)
 
 
 def test_what_is_wrong_is_said_first(own_school: schools.School, open_page: Open) -> None:
