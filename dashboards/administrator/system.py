@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboards import design
+from dashboards import design, words
 from dashboards.components import charts, page, states, tables
 from dashboards.visit import Visit
 from learnlake.clock import utc_now
@@ -21,6 +21,7 @@ from people import policy, trail
 from warehouse import snapshot
 from warehouse.watermark import pending
 
+t, tn = words.room(__name__)
 USAGE_DAYS = 30
 
 
@@ -30,7 +31,7 @@ def render(visit: Visit) -> None:
     home, settings = visit.settings.home, visit.settings
     waiting = pending(home, settings, model_versions=champions(home)).reasons
     days, problem = _days(visit)
-    page.header(visit, "System", _lead(waiting, days, problem))
+    page.header(visit, t("System"), _lead(waiting, days, problem))
     _waiting(waiting)
     _builds(visit)
     _counts(days, problem)
@@ -40,18 +41,25 @@ def render(visit: Visit) -> None:
 
 def _lead(waiting: tuple[str, ...], days: pl.DataFrame, problem: str | None) -> str:
     if problem:
-        return (
+        return t(
             "The Learning Record Store could not be counted: see below why, and start it if it stands still."
         )
     lost = days.filter(pl.col("state") == "disagree").height
     if lost:
-        return (
-            f"{page.count(lost, 'day disagrees', 'days disagree')} between the store, the lake and the marts: run learnlake reconcile --repair, "
-            "then look again."
+        return tn(
+            "{count} day disagrees between the store, the lake and the marts: run learnlake reconcile --repair, "
+            "then look again.",
+            "{count} days disagree between the store, the lake and the marts: run learnlake reconcile --repair, "
+            "then look again.",
+            lost,
         )
     if waiting:
-        return "Nothing to do: newer data wait for the next run, and every day that is built agrees in store, lake and marts."
-    return "Nothing to do: everything that was sent is built, and every day agrees in store, lake and marts."
+        return t(
+            "Nothing to do: newer data wait for the next run, and every day that is built agrees in store, lake and marts."
+        )
+    return t(
+        "Nothing to do: everything that was sent is built, and every day agrees in store, lake and marts."
+    )
 
 
 def _days(visit: Visit) -> tuple[pl.DataFrame, str | None]:
@@ -90,7 +98,9 @@ def _days(visit: Visit) -> tuple[pl.DataFrame, str | None]:
 def _waiting(waiting: tuple[str, ...]) -> None:
     if not waiting:
         return
-    page.section("What waits for the next run", "Dagster begins one by itself; learnlake run begins one now.")
+    page.section(
+        t("What waits for the next run"), t("Dagster begins one by itself; learnlake run begins one now.")
+    )
     st.markdown("\n".join(f"- {reason}" for reason in waiting))
 
 
@@ -109,53 +119,59 @@ def _builds(visit: Visit) -> None:
                 "statements": build.statement_counts.get(visit.viewer.tenant, 0),
                 "started_by": build.started_by,
                 "run_id": build.run_id,
-                "state": "shown now" if build.build_id == visit.build.build_id else "kept",
+                "state": t("shown now") if build.build_id == visit.build.build_id else t("kept"),
             }
         )
     page.section(
-        "Builds",
-        f"The published ones that are kept. A run that fails publishes nothing and leaves them standing; its log is in Dagster "
-        f"(port {visit.settings.dagster_port}).",
+        t("Builds"),
+        t(
+            "The published ones that are kept. A run that fails publishes nothing and leaves them standing; its log is in Dagster "
+            "(port {port}).",
+            port=str(visit.settings.dagster_port),
+        ),
     )
     tables.table(
         pl.DataFrame(rows),
         {
-            "built_at": "Built (UTC)",
-            "state": "State",
-            "as_of": "As of",
-            "statements": "Statements",
-            "started_by": "Started by",
-            "run_id": "Run",
+            "built_at": t("Built (UTC)"),
+            "state": t("State"),
+            "as_of": t("As of"),
+            "statements": t("Statements"),
+            "started_by": t("Started by"),
+            "run_id": t("Run"),
         },
         file_name="builds",
-        alt="Published builds that are kept, newest first",
+        alt=t("Published builds that are kept, newest first"),
     )
 
 
 def _counts(days: pl.DataFrame, problem: str | None) -> None:
     lost = days.filter(pl.col("state") == "disagree").height
     page.section(
-        "Stored = in the lake = in the marts"
+        t("Stored = in the lake = in the marts")
         if not lost and not problem
-        else f"{page.count(lost, 'day', 'days')} disagree",
-        "Statements by the UTC day on which the store took them: an answered request is a stored statement. Days since the build wait for the next run.",
+        else tn("{count} day disagree", "{count} days disagree", lost),
+        t(
+            "Statements by the UTC day on which the store took them: an answered request is a stored statement. Days since the build wait for the next run."
+        ),
     )
     if problem:
         st.warning(problem, icon=":material/link_off:")
     if days.is_empty():
-        states.empty("No statement was stored yet", "Make a credential, and let a system send.")
+        states.empty(t("No statement was stored yet"), t("Make a credential, and let a system send."))
         return
+    said = {"agree": t("agree"), "waiting": t("waiting"), "disagree": t("disagree")}
     tables.table(
-        days,
+        days.with_columns(pl.col("state").replace(said)),
         {
-            "stored_date": "Day",
-            "store_count": "In the store",
-            "lake_count": "In the lake",
-            "mart_count": "In the marts",
-            "state": "They",
+            "stored_date": t("Day"),
+            "store_count": t("In the store"),
+            "lake_count": t("In the lake"),
+            "mart_count": t("In the marts"),
+            "state": t("They"),
         },
         file_name="statements-by-day",
-        alt="Statements by day in store, lake and marts, newest first",
+        alt=t("Statements by day in store, lake and marts, newest first"),
     )
 
 
@@ -181,30 +197,37 @@ def _usage(visit: Visit) -> None:
     )
     everybody = seen["who"].n_unique()
     page.section(
-        f"{page.count(everybody, 'person', 'people')} logged in within {USAGE_DAYS} days",
-        "People who logged in to these pages, by UTC day. Counted, not named.",
+        tn(
+            "{count} person logged in within {days} days",
+            "{count} people logged in within {days} days",
+            everybody,
+            days=USAGE_DAYS,
+        ),
+        t("People who logged in to these pages, by UTC day. Counted, not named."),
     )
     if days.is_empty():
-        states.empty("Nobody has logged in", "Give people their log-ins on the page People.")
+        states.empty(t("Nobody has logged in"), t("Give people their log-ins on the page People."))
         return
     if days.height >= 3:
         busiest = days.sort("people", descending=True).row(0, named=True)
         charts.figure(
-            f"Most people on {page.full_day(busiest['day'])}: {busiest['people']:,}",
-            "People who logged in, by day",
+            t("Most people on {day}: {count}", day=busiest["day"], count=busiest["people"]),
+            t("People who logged in, by day"),
             _bars(days),
-            text=f"Bar chart of people who logged in by day; most on {page.full_day(busiest['day'])}.",
+            text=t("Bar chart of people who logged in by day; most on {day}.", day=busiest["day"]),
         )
     tables.table(
         days.sort("day", descending=True),
-        {"day": "Day", "people": "People", "log_ins": "Log-ins"},
+        {"day": t("Day"), "people": t("People"), "log_ins": t("Log-ins")},
         file_name="usage",
-        alt="People who logged in by day, newest first",
+        alt=t("People who logged in by day, newest first"),
     )
 
 
 def _bars(days: pl.DataFrame) -> alt.Chart:
-    drawn = days.with_columns(pl.col("day").dt.strftime("%d %b").alias("label"))
+    drawn = days.with_columns(
+        pl.Series("label", [page.short_day(day) for day in days["day"]], dtype=pl.String)
+    )
     return (
         alt.Chart(drawn)
         .mark_bar(color=design.palette().fine)
@@ -212,10 +235,10 @@ def _bars(days: pl.DataFrame) -> alt.Chart:
             x=alt.X(
                 "label:O",
                 sort=drawn["label"].to_list(),
-                title="Day (UTC)",
+                title=t("Day (UTC)"),
                 axis=alt.Axis(labelAngle=0, labelOverlap=True),
             ),
-            y=alt.Y("people:Q", title="People", axis=alt.Axis(tickCount=4, tickMinStep=1, grid=True)),
+            y=alt.Y("people:Q", title=t("People"), axis=alt.Axis(tickCount=4, tickMinStep=1, grid=True)),
         )
         .properties(height=200)
     )
@@ -223,20 +246,22 @@ def _bars(days: pl.DataFrame) -> alt.Chart:
 
 def _settings(visit: Visit) -> None:
     page.section(
-        "Settings",
-        "Read only here: they are the environment's and learnlake.toml's, so that what runs is what whoever runs Learnlake has written down.",
+        t("Settings"),
+        t(
+            "Read only here: they are the environment's and learnlake.toml's, so that what runs is what whoever runs Learnlake has written down."
+        ),
     )
     rows = [
         {
             "variable": str(row["variable"]),
             "value": _shown(row["value"]),
-            "state": "changed" if row["value"] != row["default"] else "default",
+            "state": t("changed") if row["value"] != row["default"] else t("default"),
             "meaning": str(row["meaning"] or ""),
         }
         for row in describe_settings(visit.settings)
     ]
     only_changed = st.toggle(
-        "Only those that differ from their default",
+        t("Only those that differ from their default"),
         value=st.query_params.get("changed") == "1",
         key="settings_changed",
     )
@@ -246,11 +271,16 @@ def _settings(visit: Visit) -> None:
         st.query_params.pop("changed", None)
     shown = pl.DataFrame(rows)
     tables.table(
-        shown.filter(pl.col("state") == "changed") if only_changed else shown,
-        {"variable": "Setting", "value": "Value", "state": "State", "meaning": "What it does, and why"},
+        shown.filter(pl.col("state") == t("changed")) if only_changed else shown,
+        {
+            "variable": t("Setting"),
+            "value": t("Value"),
+            "state": t("State"),
+            "meaning": t("What it does, and why"),
+        },
         file_name="settings",
-        config={"What it does, and why": st.column_config.TextColumn(width="large")},
-        alt="Settings with value and meaning",
+        config={t("What it does, and why"): st.column_config.TextColumn(width="large")},
+        alt=t("Settings with value and meaning"),
     )
 
 
@@ -258,4 +288,4 @@ def _shown(value: object) -> str:
     """Plain values as they are; what has parts of its own (providers, directories) only as being there: it may hold secrets."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, (str, int, float, bool, dt.date, Path)) else "set"
+    return str(value) if isinstance(value, (str, int, float, bool, dt.date, Path)) else t("set")
