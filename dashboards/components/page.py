@@ -115,11 +115,6 @@ class Tile:
     help: str | None = None
 
 
-def count(number: int, one: str, many: str) -> str:
-    """`1 thing` or `3 things`."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def share(value: float | None) -> str:
     """0.874 as 87%; a dash for none."""
     return words.percent(value) if value is not None else "–"
