@@ -52,7 +52,9 @@ def test_up_answers_refuses_a_second_one_and_leaves_nothing(place: Running) -> N
     assert len(pids) > len(names)
     stopped = place.learnlake("down")
     assert stopped.returncode == 0, stopped.stderr
-    assert not [pid for pid in pids if is_alive(pid)]
+    wait_for(  # the home is free a moment before the process that held it has ended
+        lambda: not any(is_alive(pid) for pid in pids), seconds=10
+    )
     assert running(place.settings.home) is None
     for port in (place.settings.lrs_port, place.settings.dashboards_port, place.settings.dagster_port):
         with socket.socket() as sock:

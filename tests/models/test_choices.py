@@ -95,10 +95,10 @@ def test_outcomes_are_those_of_the_days_after(
     assert row["judged_on"] == now
 
 
-def explored(effect: float = 0.15, *, turned: float = 0.15) -> pl.DataFrame:
+def explored(effect: float = 0.15, *, turned: float = 0.15, seed: int = 5) -> pl.DataFrame:
     """4,000 choices among five of 120 people, half of them by chance: what opens the way to more skills raises mastery by `effect` for each
     (by `turned` in the second school, where every third person is), whatever the rule thinks of it."""
-    dice = np.random.default_rng(5)
+    dice = np.random.default_rng(seed)
     decisions, candidates = 4_000, 5
     share, size = 0.5, decisions * candidates
     rows = pl.DataFrame(
@@ -147,9 +147,9 @@ def test_a_policy_that_teaches_more_is_let_on_and_an_equal_one_is_not() -> None:
     found = judging.judge(explored(), Ranked())
     assert found.verdict.is_let_on, found.verdict.reason
     assert set(found.table["policy"]) == {"uniform-1", "weakest-1", "ranked-1", "learned"}
-    nothing = judging.judge(explored(0.0, turned=0.0), Ranked())
+    nothing = judging.judge(explored(0.0, turned=0.0, seed=2), Ranked())  # by luck better, well within chance
     assert not nothing.verdict.is_let_on
-    assert "not better beyond chance" in nothing.verdict.reason
+    assert nothing.verdict.reason.startswith("not better beyond chance: +")
 
 
 def test_choices_without_exploration_say_nothing_of_another_policy() -> None:
